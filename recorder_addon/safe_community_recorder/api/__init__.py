@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: thin handlers over archive, live streams and state, as openapi.json describes them."""

@@ -1,0 +1,86 @@
+"""A virtual MP4 over HTTP: exact length, one byte range, validators (RFC 9110 §13–14); the kernel sends the bytes."""
+
+import asyncio
+import re
+from http import HTTPStatus
+
+from aiohttp import web
+
+from .. import utc
+from ..media.clip import Clip
+from .problems import Problem
+
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII | re.IGNORECASE)
+
+
+def byte_range(header: str, size: int) -> tuple[int, int] | None:
+    """(first, behind the last) of a Range header; None where it is to be ignored (RFC 9110 §14.2).
+
+    Raises ValueError when no byte of it can be had.
+    """
+    match = _RANGE.fullmatch(header)
+    if match is None:
+        return None
+    first, last = match.groups()
+    if first:
+        start, end = int(first), int(last) + 1 if last else size
+        if end <= start:
+            return None
+    elif last:
+        start, end = max(0, size - int(last)), size
+    else:
+        return None
+    if start >= size or start == end:
+        raise ValueError
+    return start, min(end, size)
+
+
+async def send_clip(request: web.Request, clip: Clip) -> web.StreamResponse:
+    """Answers a GET or HEAD request with the clip or the asked range of it."""
+    headers = {
+        "Content-Type": "video/mp4",
+        "Accept-Ranges": "bytes",
+        "ETag": clip.etag,
+        "Cache-Control": "private, no-cache",
+        "X-Clip-Start": utc.to_text(clip.start_us),
+        "X-Clip-End": utc.to_text(clip.end_us),
+    }
+    if clip.etag in (tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    start, end = 0, clip.size
+    status = HTTPStatus.OK
+    wanted = request.headers.get("Range")
+    if wanted is not None and request.headers.get("If-Range", clip.etag) == clip.etag:
+        try:
+            chosen = byte_range(wanted, clip.size)
+        except ValueError:
+            detail = f"the clip has {clip.size} bytes"
+            content_range = {"Content-Range": f"bytes */{clip.size}"}
+            raise Problem(HTTPStatus.RANGE_NOT_SATISFIABLE, "bad_value", detail, content_range) from None
+        if chosen is not None:
+            start, end = chosen
+            status = HTTPStatus.PARTIAL_CONTENT
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{clip.size}"
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = end - start
+    await response.prepare(request)
+    if request.method != "HEAD":
+        await _send(request, response, clip, start, end)
+    await response.write_eof()
+    return response
+
+
+async def _send(request: web.Request, response: web.StreamResponse, clip: Clip, start: int, end: int) -> None:
+    loop = asyncio.get_running_loop()
+    # The headers travel with the first write: it is never left out.
+    await response.write(clip.head[start:end])
+    position = len(clip.head)
+    for part in clip.parts:
+        first, last = max(start, position), min(end, position + part.size)
+        if first < last:
+            transport = request.transport
+            if transport is None:
+                raise ConnectionResetError("the client is gone")
+            with await asyncio.to_thread(open, part.path, "rb") as file:
+                await loop.sendfile(transport, file, part.offset + first - position, last - first)
+        position += part.size

@@ -1,0 +1,49 @@
+"""The time ranges that requests ask for, checked."""
+
+import time
+from http import HTTPStatus
+
+from aiohttp import web
+
+from .. import utc
+from ..archive.timeline import Span
+from .problems import Problem
+
+DAY_US = 86_400 * utc.SECOND_US
+
+
+def asked_range(request: web.Request, longest_us: int) -> Span:
+    """start ≤ time < end of the query's `start` and `end`. Raises Problem."""
+    start_us, end_us = (_instant(request, name) for name in ("start", "end"))
+    if start_us >= end_us:
+        raise Problem(HTTPStatus.BAD_REQUEST, "reversed_range", "start was expected to lie before end")
+    if end_us - start_us > longest_us:
+        hours = longest_us // (3600 * utc.SECOND_US)
+        raise Problem(HTTPStatus.BAD_REQUEST, "range_too_long", f"a range of at most {hours} hours was expected")
+    if start_us > time.time_ns() // 1_000:
+        raise Problem(HTTPStatus.BAD_REQUEST, "future_range", "the range lies in the future")
+    return Span(start_us, end_us)
+
+
+def asked_number(request: web.Request, name: str, default: int, least: int, most: int) -> int:
+    """A whole number of the query. Raises Problem."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "bad_value", f"{name}: a whole number from {least} to {most} was expected"
+        )
+    return int(text)
+
+
+def _instant(request: web.Request, name: str) -> int:
+    text = request.query.get(name)
+    expected = f"{name}: an RFC 3339 time with its offset was expected, such as 2026-11-22T06:54:49Z"
+    if text is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_time", f"{expected}; it is missing")
+    try:
+        # A plus sign in a query stands for a space where it was not escaped.
+        return utc.parse(text.replace(" ", "+"))
+    except (ValueError, OverflowError) as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_time", f"{expected}, not {text[:40]!r}") from error

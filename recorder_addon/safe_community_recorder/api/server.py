@@ -1,0 +1,246 @@
+"""The routes of the recorder's HTTP interface."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Protocol
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from .. import __version__, utc
+from ..archive.archive import Archive
+from ..archive.timeline import Span
+from ..identity import Identity
+from ..live import LiveChannel
+from ..media.clip import NoFootageError
+from ..media.picture import PictureError, decode_keyframe, to_jpeg
+from .authorization import Tickets, authorization, has_token, require
+from .clip_response import send_clip
+from .events import Hub
+from .problems import Problem, problems
+from .ranges import DAY_US, asked_number, asked_range
+
+_LOGGER = logging.getLogger(__name__)
+
+API_VERSION = 1
+_LONGEST_CLIP_US = DAY_US
+_LONGEST_TIMELINE_US = 400 * DAY_US
+_LONGEST_RECORDINGS_US = 31 * DAY_US
+_HEARTBEAT_S = 20
+_LIVE_PATTERN = "/api/v1/cameras/{camera_id}/live.ts"
+_OPEN_PATHS = frozenset({"/health", "/openapi.json"})
+
+
+class CameraView(Protocol):
+    """What the interface needs to know of a camera."""
+
+    @property
+    def live(self) -> LiveChannel:
+        """Its live stream."""
+        ...
+
+    def as_json(self) -> dict[str, object]:
+        """Its entry and its state, as openapi.json's Camera."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers are thin over. `cameras` by id; it may change while the recorder runs."""
+
+    name: str
+    identity: Identity
+    cameras: Mapping[str, CameraView]
+    archive: Archive
+    hub: Hub
+
+
+def build_app(services: Services) -> web.Application:
+    """The aiohttp application."""
+    app = web.Application(
+        middlewares=[problems, authorization(services.identity.token, _OPEN_PATHS, frozenset({_LIVE_PATTERN}))]
+    )
+    handlers = _Handlers(services)
+    app.add_routes(
+        [
+            web.get("/health", handlers.health, allow_head=False),
+            web.get("/openapi.json", handlers.openapi, allow_head=False),
+            web.get("/api/v1/info", handlers.info, allow_head=False),
+            web.get("/api/v1/events", handlers.events, allow_head=False),
+            web.get("/api/v1/cameras", handlers.cameras, allow_head=False),
+            web.get("/api/v1/cameras/{camera_id}", handlers.camera, allow_head=False),
+            web.get("/api/v1/cameras/{camera_id}/recordings", handlers.recordings, allow_head=False),
+            web.get("/api/v1/cameras/{camera_id}/timeline", handlers.timeline, allow_head=False),
+            web.get("/api/v1/cameras/{camera_id}/clip.mp4", handlers.clip),
+            web.get("/api/v1/cameras/{camera_id}/snapshot.jpg", handlers.snapshot, allow_head=False),
+            web.post("/api/v1/cameras/{camera_id}/live-tickets", handlers.live_ticket),
+            web.get(_LIVE_PATTERN, handlers.live, allow_head=False),
+        ]
+    )
+    app.on_shutdown.append(handlers.shut_down)
+    return app
+
+
+class _Handlers:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._tickets = Tickets(services.identity.token)
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok", "version": __version__})
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(openapi_document())
+
+    async def info(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._info())
+
+    async def cameras(self, _request: web.Request) -> web.Response:
+        return web.json_response({"cameras": self._all_cameras()})
+
+    async def camera(self, request: web.Request) -> web.Response:
+        return web.json_response(self._camera(request)[1].as_json())
+
+    async def recordings(self, request: web.Request) -> web.Response:
+        camera_id, _ = self._camera(request)
+        rows = await self._services.archive.recordings(camera_id, asked_range(request, _LONGEST_RECORDINGS_US))
+        recordings = [
+            {
+                "start": utc.to_text(row.start_us),
+                "end": utc.to_text(row.end_us),
+                "size_bytes": row.size_bytes,
+                "complete": row.complete,
+            }
+            for row in rows
+        ]
+        return web.json_response({"recordings": recordings})
+
+    async def timeline(self, request: web.Request) -> web.Response:
+        camera_id, _ = self._camera(request)
+        spans, gaps = await self._services.archive.timeline(camera_id, asked_range(request, _LONGEST_TIMELINE_US))
+        return web.json_response(
+            {
+                "spans": [_span_json(span) for span in spans],
+                "gaps": [
+                    {
+                        "start": utc.to_text(gap.start_us),
+                        "end": None if gap.end_us is None else utc.to_text(gap.end_us),
+                        "cause": gap.cause.value,
+                    }
+                    for gap in gaps
+                ],
+            }
+        )
+
+    async def clip(self, request: web.Request) -> web.StreamResponse:
+        camera_id, _ = self._camera(request)
+        try:
+            clip = await self._services.archive.clip(camera_id, asked_range(request, _LONGEST_CLIP_US))
+        except NoFootageError as error:
+            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", str(error)) from error
+        return await send_clip(request, clip)
+
+    async def snapshot(self, request: web.Request) -> web.Response:
+        _, camera = self._camera(request)
+        width = asked_number(request, "width", default=0, least=16, most=8192)
+        keyframe = camera.live.keyframe
+        if keyframe is None:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", "the camera has not sent a picture yet")
+
+        def picture() -> bytes:
+            return to_jpeg(decode_keyframe(keyframe.video, keyframe.nals), width or None)
+
+        try:
+            body = await asyncio.to_thread(picture)
+        except PictureError as error:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", str(error)) from error
+        headers = {"Cache-Control": "no-store", "X-Picture-Time": utc.to_text(keyframe.arrival_us)}
+        return web.Response(body=body, content_type="image/jpeg", headers=headers)
+
+    async def live_ticket(self, request: web.Request) -> web.Response:
+        camera_id, _ = self._camera(request)
+        ticket, expires_s = self._tickets.issue(camera_id, int(time.time()))
+        path = f"{_LIVE_PATTERN.format(camera_id=camera_id)}?auth={ticket}"
+        return web.json_response(
+            {"path": path, "expires": utc.to_text(expires_s * utc.SECOND_US)}, status=HTTPStatus.CREATED
+        )
+
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        camera_id = request.match_info["camera_id"]
+        ticket = request.query.get("auth", "")
+        has_ticket = self._tickets.valid(ticket, camera_id, int(time.time()))
+        require(has_ticket or has_token(request, self._services.identity.token))
+        _, camera = self._camera(request)
+        response = web.StreamResponse(headers={"Content-Type": "video/mp2t", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        try:
+            async for data in camera.live.mpegts():
+                await response.write(data)
+        except ConnectionError:
+            _LOGGER.debug("live viewer gone", extra={"camera": camera_id})
+        return response
+
+    async def events(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S)
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        with self._services.hub.subscribe() as queue:
+            await socket.send_json({"type": "snapshot", "info": self._info(), "cameras": self._all_cameras()})
+            sender = asyncio.create_task(_send_events(socket, queue))
+            try:
+                async for message in socket:
+                    if message.type is WSMsgType.ERROR:
+                        break
+            finally:
+                sender.cancel()
+                self._sockets.discard(socket)
+        return socket
+
+    async def shut_down(self, _app: web.Application) -> None:
+        """Lets the listeners go, so that the server stops at once."""
+        for socket in list(self._sockets):
+            await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the recorder stops")
+
+    def _camera(self, request: web.Request) -> tuple[str, CameraView]:
+        camera_id = request.match_info["camera_id"]
+        camera = self._services.cameras.get(camera_id)
+        if camera is None:
+            raise Problem(HTTPStatus.NOT_FOUND, "unknown_camera", f"there is no camera {camera_id[:64]!r}")
+        return camera_id, camera
+
+    def _all_cameras(self) -> list[dict[str, object]]:
+        return [camera.as_json() for camera in self._services.cameras.values()]
+
+    def _info(self) -> dict[str, object]:
+        return {
+            "recorder_id": self._services.identity.recorder_id,
+            "name": self._services.name,
+            "version": __version__,
+            "api_version": API_VERSION,
+            "time": utc.to_text(time.time_ns() // 1_000),
+        }
+
+
+def openapi_document() -> dict[str, object]:
+    """The OpenAPI document, with this recorder's version."""
+    document: dict[str, object] = json.loads((files(__package__) / "openapi.json").read_text(encoding="utf-8"))
+    info = document["info"]
+    assert isinstance(info, dict)
+    info["version"] = __version__
+    return document
+
+
+def _span_json(span: Span) -> dict[str, str]:
+    return {"start": utc.to_text(span.start_us), "end": utc.to_text(span.end_us)}
+
+
+async def _send_events(socket: web.WebSocketResponse, queue: asyncio.Queue[Mapping[str, object] | None]) -> None:
+    while (message := await queue.get()) is not None:
+        await socket.send_json(message)
+    await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"too slow")

@@ -1,0 +1,1 @@
+"""Footage on disk: recording files, their index, gaps, retention and recovery."""

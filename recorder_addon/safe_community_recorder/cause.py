@@ -1,0 +1,15 @@
+"""Why a camera's footage is missing."""
+
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """Why a camera's footage is missing."""
+
+    CAMERA_UNREACHABLE = "camera_unreachable"
+    AUTHENTICATION_REFUSED = "authentication_refused"
+    UNSUPPORTED_STREAM = "unsupported_stream"
+    NO_KEYFRAME = "no_keyframe"
+    PACKETS_LOST = "packets_lost"
+    RECORDER_STOPPED = "recorder_stopped"
+    DISK = "disk"

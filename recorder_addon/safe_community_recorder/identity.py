@@ -1,0 +1,40 @@
+"""What a recorder is known by: its id and its bearer token, made at the first start and kept in the data directory."""
+
+import os
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`recorder_id` for machines to recognise it by; `token` opens everything and is never shown."""
+
+    recorder_id: str
+    token: str = field(repr=False)
+
+
+def load(data: Path) -> Identity:
+    """The identity kept in this directory; a new one is made where there is none. Raises OSError."""
+    return Identity(
+        _kept(data / "recorder_id", lambda: uuid.uuid4().hex), _kept(data / "token", lambda: secrets.token_urlsafe(32))
+    )
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    try:
+        if value := path.read_text(encoding="ascii").strip():
+            return value
+    except FileNotFoundError:
+        pass
+    value = make()
+    beside = path.with_suffix(".new")
+    beside.unlink(missing_ok=True)
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(f"{value}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    return value

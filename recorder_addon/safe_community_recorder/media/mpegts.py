@@ -1,0 +1,45 @@
+"""MPEG-TS of a live stream, muxed once however many watch; each picture comes with the tables a new viewer needs."""
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+
+import av
+
+from .h264 import NAL_ACCESS_UNIT_DELIMITER, NAL_PPS, NAL_SPS, VideoFormat, join_annexb, nal_type
+
+_TIME_BASE = Fraction(1, 90_000)
+_DELIMITER = b"\x09\xf0"
+
+
+class TransportStream:
+    """Turns access units into bytes of one MPEG transport stream."""
+
+    def __init__(self, video: VideoFormat) -> None:
+        self._video = video
+        self._sink = io.BytesIO()
+        # The tables (PAT, PMT) stand before every picture, so that a viewer may join at any keyframe.
+        self._container = av.open(
+            self._sink, "w", format="mpegts", options={"mpegts_flags": "pat_pmt_at_frames", "flush_packets": "1"}
+        )
+        self._stream = self._container.add_mux_stream(
+            "h264", width=video.width, height=video.height, time_base=_TIME_BASE
+        )
+
+    def mux(self, nals: Sequence[bytes], pts_90k: int, dts_90k: int, *, is_key: bool) -> bytes:
+        """The stream's bytes for one access unit. Keyframes get the parameter sets if they do not carry them."""
+        wanted = [nal for nal in nals if nal_type(nal) != NAL_ACCESS_UNIT_DELIMITER]
+        if is_key:
+            wanted = [nal for nal in wanted if nal_type(nal) not in (NAL_SPS, NAL_PPS)]
+            wanted = [self._video.sps, self._video.pps, *wanted]
+        packet = av.Packet(join_annexb([_DELIMITER, *wanted]))
+        packet.stream = self._stream
+        packet.time_base = _TIME_BASE
+        packet.pts = pts_90k
+        packet.dts = dts_90k
+        packet.is_keyframe = is_key
+        self._container.mux(packet)
+        data = self._sink.getvalue()
+        self._sink.seek(0)
+        self._sink.truncate()
+        return data

@@ -1,0 +1,28 @@
+"""Instants: whole microseconds since 1970-01-01 UTC inside, RFC 3339 and aware datetimes at the edges."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND_US = 1_000_000
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since the epoch. Raises ValueError for a naive datetime."""
+    if moment.tzinfo is None:
+        raise ValueError(f"a time with a zone was expected, not the naive {moment.isoformat()}")
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def from_us(utc_us: int) -> datetime:
+    """The aware datetime (UTC) of microseconds since the epoch. Raises OverflowError beyond the year 9999."""
+    return EPOCH + timedelta(microseconds=utc_us)
+
+
+def to_text(utc_us: int) -> str:
+    """RFC 3339 in UTC with microseconds: 2026-11-22T06:54:49.123456Z."""
+    return from_us(utc_us).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse(text: str) -> int:
+    """Microseconds since the epoch of an RFC 3339 time, which must name its offset. Raises ValueError."""
+    return to_us(datetime.fromisoformat(text))

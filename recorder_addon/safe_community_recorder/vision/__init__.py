@@ -1,0 +1,1 @@
+"""Motion: gray frames in, observations out. Knows no archive."""
