@@ -1,0 +1,152 @@
+"""Shows a camera's picture and live stream, both from the recorder and both only to who may see them."""
+
+from datetime import timedelta
+from typing import Final, override
+
+from aiohttp import web
+from homeassistant.components.camera import Camera, CameraEntityFeature, WebRTCSendMessage
+from homeassistant.components.stream import Stream
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
+
+from .access import Action, require
+from .client import Connection, LiveTicket, RecorderError, RequestRefused
+from .const import DOMAIN
+from .data import SafeCommunityConfigEntry
+from .entity import CameraEntity, async_add_as_they_come
+
+PARALLEL_UPDATES = 0
+
+# A ticket is used again while it has this long to live, so that go2rtc sees one source for many viewers.
+TICKET_MARGIN: Final = timedelta(seconds=15)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: SafeCommunityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the camera entities."""
+    async_add_as_they_come(
+        entry,
+        async_add_entities,
+        lambda recorder: recorder.cameras,
+        lambda camera_id: [RecordedCamera(entry, camera_id)],
+    )
+
+
+class RecordedCamera(CameraEntity, Camera):
+    """A camera as the recorder passes it on.
+
+    Home Assistant asks nobody who looks at a camera; so every way to a picture asks here first.
+    """
+
+    _attr_name = None
+    _attr_supported_features = CameraEntityFeature.STREAM
+
+    def __init__(self, entry: SafeCommunityConfigEntry, camera_id: str) -> None:
+        CameraEntity.__init__(self, entry.runtime_data.coordinator, camera_id, "camera")
+        Camera.__init__(self)
+        self._entry = entry
+        self._client = entry.runtime_data.client
+        self._ticket: LiveTicket | None = None
+        # Camera takes an overridden async_handle_async_webrtc_offer for a WebRTC of the camera's own, and would then
+        # offer neither HLS nor go2rtc; ours only asks who is there.
+        self._supports_native_async_webrtc = False
+
+    @property
+    @override
+    def available(self) -> bool:
+        return super().available and self.recorded_camera.state.connection is Connection.CONNECTED
+
+    @property
+    @override
+    def is_recording(self) -> bool:
+        return self.recorded_camera.state.recording
+
+    @property
+    @override
+    def entity_picture(self) -> None:  # type: ignore[override]  # Entity allows None, Camera only narrows it
+        # It would hold the camera's access token, a way to the picture that carries no user.
+        return None
+
+    @override
+    async def async_camera_image(self, width: int | None = None, height: int | None = None) -> bytes | None:
+        self._require_live()
+        try:
+            return await self._client.snapshot(self._camera_id, width)
+        except RequestRefused as error:
+            raise _no_picture(error.detail) from error
+        except RecorderError as error:
+            raise _no_picture(str(error)) from error
+
+    @override
+    async def handle_async_still_stream(self, request: web.Request, interval: float) -> web.StreamResponse:
+        # Before the answer's first byte; later is too late for a clean refusal.
+        self._require_live()
+        return await super().handle_async_still_stream(request, interval)
+
+    @override
+    async def async_handle_async_webrtc_offer(
+        self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
+    ) -> None:
+        self._require_live()
+        await super().async_handle_async_webrtc_offer(offer_sdp, session_id, send_message)
+
+    @override
+    async def async_create_stream(self) -> Stream | None:
+        self._require_live()
+        try:
+            source = await self._live_source()
+        except RecorderError as error:
+            raise _no_picture(str(error)) from error
+        if self.stream is not None and (not self.stream.outputs() or not self.stream.available):
+            # It starts or tries again with this source; the old one's ticket is of no use any more.
+            self.stream.source = source
+        stream = await super().async_create_stream()
+        if stream is not None:
+            stream.set_update_callback(self._async_stream_changed)
+        return stream
+
+    @override
+    async def stream_source(self) -> str | None:
+        # Also asked when the entity is added, to find a WebRTC provider; nobody looks then, so nobody is refused.
+        try:
+            return await self._live_source()
+        except RecorderError:
+            return None
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        if not self.coordinator.last_update_success:
+            # A recorder that was away may not know the tickets it gave.
+            self._ticket = None
+        super()._handle_coordinator_update()
+
+    def _require_live(self) -> None:
+        require(self._entry, Action.LIVE, self.recorded_camera.eldership.id)
+
+    async def _live_source(self) -> str:
+        if self._ticket is None or self._ticket.expires - dt_util.utcnow() < TICKET_MARGIN:
+            self._ticket = await self._client.live_ticket(self._camera_id)
+        return str(self._ticket.url)
+
+    @callback
+    def _async_stream_changed(self) -> None:
+        self.async_write_ha_state()
+        if self.stream is not None and not self.stream.available:
+            # Its worker tries again in ten seconds or more, and reads the source then.
+            self._entry.async_create_background_task(self.hass, self._async_renew_source(), "renew live source")
+
+    async def _async_renew_source(self) -> None:
+        self._ticket = None
+        source = await self.stream_source()
+        if self.stream is not None and source is not None:
+            self.stream.source = source
+
+
+def _no_picture(reason: str) -> HomeAssistantError:
+    return HomeAssistantError(
+        translation_domain=DOMAIN, translation_key="no_picture", translation_placeholders={"reason": reason}
+    )

@@ -1,0 +1,361 @@
+"""Speaks HTTP and WebSocket with the recorder; nothing else in the integration does. Knows no Home Assistant."""
+
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, WSMsgType, WSServerHandshakeError, hdrs
+from yarl import URL
+
+API_VERSION: Final = 1
+
+REQUEST_TIMEOUT: Final = ClientTimeout(total=15, sock_connect=5)
+# A clip may take hours to travel; only silence is an error.
+CLIP_TIMEOUT: Final = ClientTimeout(total=None, sock_connect=5, sock_read=60)
+# The recorder pings every 20 s; ours finds a half-open connection from this side.
+HEARTBEAT_S: Final = 30.0
+
+
+class RecorderError(Exception):
+    """The recorder could not do what was asked."""
+
+
+class CannotConnect(RecorderError):
+    """Nothing answers at the address, or it stopped answering."""
+
+
+class WrongToken(RecorderError):
+    """The recorder does not know the token."""
+
+
+class NotARecorder(RecorderError):
+    """Something answers at the address, but not as a recorder does."""
+
+
+class UnsupportedVersion(RecorderError):
+    """The recorder speaks another version of the API."""
+
+    def __init__(self, found: object) -> None:
+        super().__init__(f"the recorder speaks API version {found}, this integration speaks {API_VERSION}")
+        self.found = found
+
+
+class RequestRefused(RecorderError):
+    """The recorder understood the request and says why it refuses it."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+class Connection(StrEnum):
+    """How the recorder and a camera get on."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderInfo:
+    """Who the recorder is."""
+
+    recorder_id: str
+    name: str
+    version: str
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Read an Info document; raises UnsupportedVersion before it trusts anything else in it."""
+        if data["api_version"] != API_VERSION:
+            raise UnsupportedVersion(data["api_version"])
+        return cls(recorder_id=_text(data["recorder_id"]), name=_text(data["name"]), version=_text(data["version"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Eldership:
+    """A place that several cameras belong to."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraState:
+    """What the recorder knows of a camera at this moment."""
+
+    connection: Connection
+    since: datetime
+    problem: str | None
+    recording: bool
+    motion: bool
+    codec: str | None
+    width: int | None
+    height: int | None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Read a CameraState document."""
+        return cls(
+            connection=Connection(data["connection"]),
+            since=parse_time(data["since"]),
+            problem=data.get("problem"),
+            recording=bool(data["recording"]),
+            motion=bool(data["motion"]),
+            codec=data.get("codec"),
+            width=data.get("width"),
+            height=data.get("height"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderCamera:
+    """A camera's entry and state."""
+
+    id: str
+    name: str
+    eldership: Eldership
+    state: CameraState
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Read a Camera document."""
+        eldership = data["eldership"]
+        return cls(
+            id=_text(data["id"]),
+            name=_text(data["name"]),
+            eldership=Eldership(id=_text(eldership["id"]), name=_text(eldership["name"])),
+            state=CameraState.parse(data["state"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of recorded footage, both ends UTC."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTicket:
+    """A way into one camera's live stream that needs no token, until it expires."""
+
+    url: URL
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the recorder has: the first word on the event stream."""
+
+    info: RecorderInfo
+    cameras: tuple[RecorderCamera, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CameraChanged:
+    """A camera's entry or state is new."""
+
+    camera: RecorderCamera
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRemoved:
+    """A camera left the recorder's file."""
+
+    camera_id: str
+
+
+type RecorderEvent = Snapshot | CameraChanged | CameraRemoved
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 time; a time without an offset raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"expected a time with an offset, got {text!r}")
+    return moment.astimezone(UTC)
+
+
+def format_time(moment: datetime) -> str:
+    """Write a UTC time as the recorder reads it; a naive datetime raises ValueError."""
+    if moment.tzinfo is None:
+        raise ValueError("expected an aware datetime, got a naive one")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_event(data: Mapping[str, Any]) -> RecorderEvent | None:
+    """Read a message of the event stream; None for a type that this version does not know."""
+    match data["type"]:
+        case "snapshot":
+            cameras = tuple(RecorderCamera.parse(camera) for camera in data["cameras"])
+            return Snapshot(RecorderInfo.parse(data["info"]), cameras)
+        case "camera":
+            return CameraChanged(RecorderCamera.parse(data["camera"]))
+        case "camera_removed":
+            return CameraRemoved(_text(data["camera_id"]))
+        case _:
+            return None
+
+
+def normalise_url(text: str) -> str:
+    """Return the recorder's address without trailing slash; raises ValueError for what is no http(s) address."""
+    url = URL(text.strip())
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"expected an address such as http://192.168.1.10:8710, got {text!r}")
+    return str(url.with_query(None).with_fragment(None)).rstrip("/")
+
+
+class RecorderClient:
+    """One recorder's API, as typed calls that raise only RecorderError."""
+
+    def __init__(self, session: ClientSession, url: str, token: str) -> None:
+        self._session = session
+        self._url = URL(url)
+        self._headers: dict[str, str] = {hdrs.AUTHORIZATION: f"Bearer {token}"}
+
+    async def info(self) -> RecorderInfo:
+        """Ask who answers at the address."""
+        document = await self._json("GET", "info")
+        return _read(RecorderInfo.parse, document)
+
+    async def cameras(self) -> tuple[RecorderCamera, ...]:
+        """List all cameras with their state."""
+        document = await self._json("GET", "cameras")
+        return _read(lambda data: tuple(RecorderCamera.parse(camera) for camera in data["cameras"]), document)
+
+    async def footage(self, camera_id: str, start: datetime, end: datetime) -> tuple[Span, ...]:
+        """Return the recorded spans of a camera between two times, oldest first."""
+        query = {"start": format_time(start), "end": format_time(end)}
+        document = await self._json("GET", f"cameras/{camera_id}/timeline", query)
+        return _read(
+            lambda data: tuple(
+                Span(start=parse_time(span["start"]), end=parse_time(span["end"])) for span in data["spans"]
+            ),
+            document,
+        )
+
+    async def snapshot(self, camera_id: str, width: int | None = None) -> bytes:
+        """Return a camera's newest picture as JPEG."""
+        query = {} if width is None else {"width": str(width)}
+        try:
+            async with self._request("GET", f"cameras/{camera_id}/snapshot.jpg", query, REQUEST_TIMEOUT) as response:
+                await _raise_for_status(response)
+                return await response.read()
+        except (ClientError, TimeoutError) as error:
+            raise CannotConnect(_describe(error)) from error
+
+    async def live_ticket(self, camera_id: str) -> LiveTicket:
+        """Get a short-lived address of a camera's live stream, for players that cannot send a token."""
+        document = await self._json("POST", f"cameras/{camera_id}/live-tickets")
+        return _read(
+            lambda data: LiveTicket(url=self._address(data["path"]), expires=parse_time(data["expires"])), document
+        )
+
+    def clip(
+        self, method: str, camera_id: str, start: datetime, end: datetime, headers: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[ClientResponse]:
+        """Open a clip as the recorder answers it, whatever its status; the caller reads it inside `async with`."""
+        query = {"start": format_time(start), "end": format_time(end)}
+        return self._request(method, f"cameras/{camera_id}/clip.mp4", query, CLIP_TIMEOUT, headers)
+
+    async def events(self) -> AsyncGenerator[RecorderEvent]:
+        """Yield what happens at the recorder, a Snapshot first, until the connection ends in CannotConnect."""
+        try:
+            async with self._session.ws_connect(
+                self._url / "api/v1/events", headers=self._headers, heartbeat=HEARTBEAT_S
+            ) as socket:
+                async for message in socket:
+                    if message.type is WSMsgType.TEXT:
+                        event = _read(parse_event, _document(message.data))
+                        if event is not None:
+                            yield event
+        except WSServerHandshakeError as error:
+            if error.status == 401:
+                raise WrongToken("the recorder does not know the token") from error
+            raise NotARecorder(f"the event stream answers with status {error.status}") from error
+        except (ClientError, TimeoutError) as error:
+            raise CannotConnect(_describe(error)) from error
+        raise CannotConnect("the recorder closed the connection")
+
+    def _address(self, path: str) -> URL:
+        # Below the recorder's own address, which may have a path when a reverse proxy stands before it.
+        return URL(f"{str(self._url).rstrip('/')}{path}", encoded=True)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        timeout: ClientTimeout,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[ClientResponse]:
+        return self._session.request(
+            method,
+            self._url / "api/v1" / path,
+            params=query,
+            headers={**(headers or {}), **self._headers},
+            timeout=timeout,
+            allow_redirects=False,
+        )
+
+    async def _json(self, method: str, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        try:
+            async with self._request(method, path, query or {}, REQUEST_TIMEOUT) as response:
+                await _raise_for_status(response)
+                return _document(await response.text())
+        except (ClientError, TimeoutError) as error:
+            raise CannotConnect(_describe(error)) from error
+
+
+async def refusal(response: ClientResponse) -> RecorderError:
+    """Say what an answer of status 400 or more means."""
+    if response.content_type != "application/problem+json":
+        return NotARecorder(f"expected the recorder's API, got {response.status} of type {response.content_type}")
+    if response.status == 401:
+        return WrongToken("the recorder does not know the token")
+    problem = _document(await response.text())
+    return RequestRefused(response.status, str(problem.get("code", "unknown")), str(problem.get("detail", "")))
+
+
+async def _raise_for_status(response: ClientResponse) -> None:
+    if response.status >= 400:
+        raise await refusal(response)
+    if response.status >= 300:
+        raise NotARecorder(f"expected the recorder's API, got a redirect with status {response.status}")
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise NotARecorder("expected JSON, got something else") from error
+    if not isinstance(document, dict):
+        raise NotARecorder(f"expected a JSON object, got {type(document).__name__}")
+    return document
+
+
+def _read[T](parse: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T:
+    try:
+        return parse(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotARecorder(f"the answer is not as the API describes it: {error!r}") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"expected text, got {value!r}")
+    return value
+
+
+def _describe(error: Exception) -> str:
+    return str(error) or type(error).__name__

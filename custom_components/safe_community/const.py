@@ -1,0 +1,10 @@
+"""Names that more than one module of the integration uses."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "safe_community"
+LOGGER: Final = logging.getLogger(__package__)
+
+SUBENTRY_MEMBER: Final = "member"
+LANGUAGES: Final = ("en", "lt", "lv")

@@ -1,0 +1,126 @@
+"""Keeps what the recorder knows up to date from its event stream; says once when it goes and once when it is back."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+
+from .client import (
+    CameraChanged,
+    CameraRemoved,
+    Eldership,
+    RecorderCamera,
+    RecorderClient,
+    RecorderError,
+    RecorderEvent,
+    RecorderInfo,
+    Snapshot,
+    UnsupportedVersion,
+    WrongToken,
+)
+from .const import DOMAIN, LOGGER
+
+FIRST_RETRY_S: Final = 1.0
+LONGEST_RETRY_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """A recorder and its cameras, by id."""
+
+    info: RecorderInfo
+    cameras: Mapping[str, RecorderCamera]
+
+    @property
+    def elderships(self) -> dict[str, Eldership]:
+        """Return the elderships that have a camera, by id and in the order of their names."""
+        found = {camera.eldership for camera in self.cameras.values()}
+        return {eldership.id: eldership for eldership in sorted(found, key=lambda item: (item.name, item.id))}
+
+    def cameras_in(self, eldership_id: str) -> list[RecorderCamera]:
+        """Return an eldership's cameras in the order of their names."""
+        cameras = (camera for camera in self.cameras.values() if camera.eldership.id == eldership_id)
+        return sorted(cameras, key=lambda camera: (camera.name, camera.id))
+
+
+def after(recorder: Recorder, event: RecorderEvent) -> Recorder:
+    """Return what is known after an event."""
+    match event:
+        case Snapshot(info, cameras):
+            return Recorder(info=info, cameras={camera.id: camera for camera in cameras})
+        case CameraChanged(camera):
+            return Recorder(info=recorder.info, cameras={**recorder.cameras, camera.id: camera})
+        case CameraRemoved(camera_id):
+            left = {key: camera for key, camera in recorder.cameras.items() if key != camera_id}
+            return Recorder(info=recorder.info, cameras=left)
+
+
+class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
+    """Listens to one recorder; its data is the last that was known, also while the recorder is away."""
+
+    config_entry: ConfigEntry
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, client: RecorderClient) -> None:
+        super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, always_update=False)
+        self.client = client
+
+    @override
+    async def _async_update_data(self) -> Recorder:
+        try:
+            info = await self.client.info()
+            cameras = await self.client.cameras()
+        except WrongToken as error:
+            raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth") from error
+        except UnsupportedVersion as error:
+            raise ConfigEntryError(
+                translation_domain=DOMAIN,
+                translation_key="unsupported_version",
+                translation_placeholders={"found": str(error.found)},
+            ) from error
+        except RecorderError as error:
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="cannot_reach_recorder",
+                translation_placeholders={"reason": str(error)},
+            ) from error
+        self._require_same_recorder(info)
+        return after(Recorder(info=info, cameras={}), Snapshot(info, cameras))
+
+    async def async_listen(self) -> None:
+        """Follow the event stream for as long as the entry is loaded."""
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                async for event in self.client.events():
+                    retry_s = FIRST_RETRY_S
+                    self._async_take(event)
+            except (RecorderError, ConfigEntryError) as error:
+                self.async_set_update_error(error)
+                if isinstance(error, WrongToken):
+                    self.config_entry.async_start_reauth(self.hass)
+            await asyncio.sleep(retry_s * random.uniform(0.8, 1.2))
+            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+
+    @callback
+    def _async_take(self, event: RecorderEvent) -> None:
+        if isinstance(event, Snapshot):
+            self._require_same_recorder(event.info)
+            if not self.last_update_success:
+                LOGGER.info("%s is back", self.name)
+        recorder = after(self.data, event)
+        if recorder != self.data or not self.last_update_success:
+            self.async_set_updated_data(recorder)
+
+    def _require_same_recorder(self, info: RecorderInfo) -> None:
+        if info.recorder_id != self.config_entry.unique_id:
+            raise ConfigEntryError(
+                translation_domain=DOMAIN,
+                translation_key="other_recorder",
+                translation_placeholders={"name": info.name},
+            )

@@ -1,0 +1,74 @@
+"""Mirrors the recorder, its elderships and its cameras in Home Assistant's device registry."""
+
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import DeviceEntryType
+
+from .client import RecorderCamera
+from .const import DOMAIN
+from .coordinator import Recorder
+
+MANUFACTURER: Final = "Safe Community"
+
+
+def recorder_identifier(recorder: Recorder) -> tuple[str, str]:
+    """Return the recorder's identifier in the registry."""
+    return (DOMAIN, recorder.info.recorder_id)
+
+
+def eldership_identifier(recorder: Recorder, eldership_id: str) -> tuple[str, str]:
+    """Return an eldership's identifier; no camera's can be the same, for "_" is not in a camera's id."""
+    return (DOMAIN, f"{recorder.info.recorder_id}_eldership_{eldership_id}")
+
+
+def camera_identifier(recorder: Recorder, camera_id: str) -> tuple[str, str]:
+    """Return a camera's identifier in the registry."""
+    return (DOMAIN, f"{recorder.info.recorder_id}_{camera_id}")
+
+
+@callback
+def async_mirror(hass: HomeAssistant, entry: ConfigEntry, recorder: Recorder) -> None:
+    """Create, rename and remove devices until the registry shows what the recorder has."""
+    registry = dr.async_get(hass)
+    hub = registry.async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={recorder_identifier(recorder)},
+        name=recorder.info.name,
+        manufacturer=MANUFACTURER,
+        sw_version=recorder.info.version,
+        entry_type=DeviceEntryType.SERVICE,
+    )
+    wanted = {hub.id}
+    for eldership in recorder.elderships.values():
+        place = registry.async_get_or_create(
+            config_entry_id=entry.entry_id,
+            identifiers={eldership_identifier(recorder, eldership.id)},
+            name=eldership.name,
+            manufacturer=MANUFACTURER,
+            entry_type=DeviceEntryType.SERVICE,
+            suggested_area=eldership.name,
+            via_device_id=hub.id,
+        )
+        wanted.add(place.id)
+        for camera in recorder.cameras_in(eldership.id):
+            device = registry.async_get_or_create(
+                config_entry_id=entry.entry_id,
+                identifiers={camera_identifier(recorder, camera.id)},
+                name=camera.name,
+                manufacturer=MANUFACTURER,
+                suggested_area=eldership.name,
+                via_device_id=place.id,
+            )
+            wanted.add(device.id)
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        if device.id not in wanted:
+            registry.async_remove_device(device.id)
+
+
+def camera_of_device(recorder: Recorder, identifiers: set[tuple[str, str]]) -> RecorderCamera | None:
+    """Return the camera that a device with these identifiers stands for."""
+    cameras = recorder.cameras.values()
+    return next((camera for camera in cameras if camera_identifier(recorder, camera.id) in identifiers), None)

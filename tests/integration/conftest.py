@@ -1,0 +1,81 @@
+"""Fixtures: one set of cameras and one recorder for all tests that only look, and a Home Assistant for each test."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from pathlib import Path
+
+import pytest
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_TOKEN, CONF_URL
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.safe_community.client import RecorderClient
+from custom_components.safe_community.const import DOMAIN
+from tests.integration.world import PABIRZE, VABALNINKAS, Cameras, Recorder, end
+
+type SetUp = Callable[..., Awaitable[MockConfigEntry]]
+
+
+@pytest.fixture(autouse=True)
+def _home_assistant_of_today(enable_custom_integrations: None, socket_enabled: None) -> None:
+    """Let Home Assistant find the integration, and the integration the recorder."""
+
+
+@pytest.fixture(scope="session")
+def cameras(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cameras]:
+    cameras = Cameras.start(tmp_path_factory.mktemp("cameras"))
+    yield cameras
+    end(cameras.process)
+
+
+@pytest.fixture(scope="session")
+def recorder(cameras: Cameras, tmp_path_factory: pytest.TempPathFactory) -> Generator[Recorder]:
+    """The recorder of all tests that only look: two elderships, three cameras, one of which does not answer."""
+    entries = [
+        cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS),
+        cameras.entry("kapines", "Kapinės", PABIRZE),
+        cameras.entry("aikste", "Aikštė", PABIRZE) | {"url": f"http://127.0.0.1:{cameras.port}/gone"},
+    ]
+    recorder = Recorder(tmp_path_factory.mktemp("recorder"), entries)
+    recorder.start()
+    recorder.wait_for_footage()
+    yield recorder
+    recorder.stop()
+
+
+@pytest.fixture
+def own_recorder(cameras: Cameras, tmp_path: Path) -> Generator[Recorder]:
+    """A recorder that a test may stop and change."""
+    recorder = Recorder(tmp_path, [cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS)])
+    recorder.start()
+    yield recorder
+    recorder.stop()
+
+
+@pytest.fixture
+async def set_up(hass: HomeAssistant) -> AsyncGenerator[SetUp]:
+    """Set up the integration with a recorder and members."""
+
+    async def set_up(recorder: Recorder, *members: dict[str, object], **values: object) -> MockConfigEntry:
+        assert await async_setup_component(hass, "stream", {})
+        assert await async_setup_component(hass, "media_source", {})
+        info = await RecorderClient(async_get_clientsession(hass), recorder.url, recorder.token).info()
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            title=info.name,
+            unique_id=info.recorder_id,
+            data={CONF_URL: recorder.url, CONF_TOKEN: recorder.token},
+            subentries_data=members,
+            **values,
+        )
+        entry.add_to_hass(hass)
+        await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+        return entry
+
+    yield set_up
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        if entry.state is ConfigEntryState.LOADED:
+            await hass.config_entries.async_unload(entry.entry_id)

@@ -1,0 +1,56 @@
+"""Cameras for tests: serves one moving picture as an endless H.264 stream, in a process of its own.
+
+Usage: loop_camera.py DIRECTORY. Prints its port; every path that ends in .ts is a camera.
+"""
+
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+def make_loop(path: Path) -> None:
+    """Encode ten seconds with a keyframe every second."""
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=320x180:rate=10:duration=10"]
+    encoding = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10", "-bf", "0"]
+    subprocess.run([*command, *encoding, str(path)], check=True)
+
+
+class Camera(BaseHTTPRequestHandler):
+    """Sends the loop in real time until the viewer leaves."""
+
+    loop: Path
+
+    def do_GET(self) -> None:
+        if not self.path.endswith(".ts"):
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp2t")
+        self.end_headers()
+        command = ["ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(self.loop), "-c", "copy"]
+        with subprocess.Popen([*command, "-f", "mpegts", "-flush_packets", "1", "-"], stdout=subprocess.PIPE) as ffmpeg:
+            assert ffmpeg.stdout is not None
+            try:
+                while data := ffmpeg.stdout.read1():
+                    self.wfile.write(data)
+            except ConnectionError:
+                pass
+            finally:
+                ffmpeg.kill()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the parent's name
+        """Say nothing."""
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    Camera.loop = Path(sys.argv[1]) / "loop.mp4"
+    make_loop(Camera.loop)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

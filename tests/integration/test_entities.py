@@ -1,0 +1,155 @@
+"""What a person sees of the cameras: devices, areas, states, and how they follow the recorder."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import area_registry as ar
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+
+from tests.integration.conftest import SetUp
+from tests.integration.world import VABALNINKAS, Cameras, Recorder
+
+
+async def eventually(hass: HomeAssistant, condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that the recorder has to say first."""
+    for _ in range(300):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+        await hass.async_block_till_done()
+    pytest.fail(f"waited in vain: {what}")
+
+
+def is_state(hass: HomeAssistant, entity_id: str, state: str) -> Callable[[], bool]:
+    def check() -> bool:
+        found = hass.states.get(entity_id)
+        return found is not None and found.state == state
+
+    return check
+
+
+async def test_a_camera_is_a_device_in_the_area_of_its_eldership(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
+) -> None:
+    entry = await set_up(recorder)
+    assert entry.state is ConfigEntryState.LOADED
+    devices = {device.name: device for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)}
+    assert set(devices) == {"Biržai", "Vabalninkas", "Pabiržė", "Autobusų stotelė", "Kapinės", "Aikštė"}
+    camera, eldership = devices["Autobusų stotelė"], devices["Vabalninkas"]
+    assert camera.via_device_id == eldership.id
+    assert eldership.via_device_id == devices["Biržai"].id
+    area = ar.async_get(hass).async_get_area(str(camera.area_id))
+    assert area is not None and area.name == "Vabalninkas"
+
+
+async def test_unique_ids_stay_when_names_change(hass: HomeAssistant, recorder: Recorder, set_up: SetUp) -> None:
+    entry = await set_up(recorder)
+    registered = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    keys = {"camera", "connectivity", "recording", "motion"}
+    cameras = {f"{entry.unique_id}_{camera}_{key}" for camera in ("stotele", "kapines", "aikste") for key in keys}
+    incidents = {f"{entry.unique_id}_eldership_{name}_incident" for name in ("vabalninkas", "pabirze")}
+    assert {entity.unique_id for entity in registered} == cameras | incidents
+
+
+async def test_states_tell_of_a_camera_that_works_and_of_one_that_does_not_answer(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
+) -> None:
+    await set_up(recorder)
+    await eventually(hass, is_state(hass, "camera.vabalninkas_autobusu_stotele", "recording"), "the camera is recorded")
+    assert is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on")()
+    assert is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_recording", "on")()
+    away = hass.states.get("binary_sensor.pabirze_aikste_connection")
+    assert away is not None and away.state == "off"
+    assert away.attributes["connection"] in ("connecting", "unreachable")
+    assert is_state(hass, "camera.pabirze_aikste", "unavailable")()
+    assert is_state(hass, "binary_sensor.pabirze_aikste_motion", "unknown")()
+
+
+async def test_a_camera_s_state_shows_no_way_to_its_picture(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
+) -> None:
+    await set_up(recorder)
+    state = hass.states.get("camera.vabalninkas_autobusu_stotele")
+    assert state is not None and "entity_picture" not in state.attributes
+
+
+async def test_a_recorder_that_restarts_takes_its_entities_away_and_brings_them_back(
+    hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp, caplog: pytest.LogCaptureFixture
+) -> None:
+    await set_up(own_recorder)
+    await eventually(hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on"), "the camera is connected")
+    caplog.clear()
+    caplog.set_level("INFO", "custom_components.safe_community")
+    own_recorder.stop()
+    await eventually(
+        hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "unavailable"), "the recorder is away"
+    )
+    assert is_state(hass, "camera.vabalninkas_autobusu_stotele", "unavailable")()
+    await asyncio.sleep(2.5)
+    own_recorder.start()
+    await eventually(hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on"), "the camera is back")
+    ours = [record.getMessage() for record in caplog.records if record.name == "custom_components.safe_community"]
+    assert len(ours) == 2, ours
+    assert ours[1] == "Biržai is back"
+    assert own_recorder.token not in caplog.text
+
+
+async def test_cameras_come_go_and_change_their_names_without_a_reload(
+    hass: HomeAssistant, own_recorder: Recorder, cameras: Cameras, set_up: SetUp
+) -> None:
+    await set_up(own_recorder)
+    assert hass.states.get("camera.vabalninkas_autobusu_stotele") is not None
+    old = own_recorder.cameras[0]
+    own_recorder.stop()
+    own_recorder.cameras = [old | {"name": "Stotelė"}, cameras.entry("mokykla", "Mokykla", VABALNINKAS)]
+    own_recorder.start()
+    await eventually(hass, is_state(hass, "binary_sensor.vabalninkas_mokykla_connection", "on"), "the new camera is there")
+    renamed = hass.states.get("camera.vabalninkas_autobusu_stotele")
+    assert renamed is not None and renamed.attributes["friendly_name"] == "Stotelė"
+
+    own_recorder.stop()
+    own_recorder.cameras = [cameras.entry("mokykla", "Mokykla", VABALNINKAS)]
+    own_recorder.start()
+    await eventually(hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is None, "the old camera is gone")
+    assert er.async_get(hass).async_get("camera.vabalninkas_autobusu_stotele") is None
+
+
+async def test_a_recorder_that_is_not_there_is_tried_again(
+    hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp
+) -> None:
+    entry = await set_up(own_recorder)
+    own_recorder.stop()
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+
+
+async def test_another_recorder_at_the_address_is_refused(
+    hass: HomeAssistant, recorder: Recorder, own_recorder: Recorder, set_up: SetUp
+) -> None:
+    entry = await set_up(recorder)
+    hass.config_entries.async_update_entry(entry, data={"url": own_recorder.url, "token": own_recorder.token})
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.error_reason_translation_key == "other_recorder"
+
+
+async def test_a_token_that_is_wrong_asks_for_a_new_one(hass: HomeAssistant, recorder: Recorder, set_up: SetUp) -> None:
+    entry = await set_up(recorder)
+    hass.config_entries.async_update_entry(entry, data={"url": recorder.url, "token": "wrong"})
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == ["reauth"]
+
+
+async def test_unloading_leaves_nothing_behind_and_removing_forgets(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
+) -> None:
+    entry = await set_up(recorder)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert is_state(hass, "camera.vabalninkas_autobusu_stotele", "unavailable")()
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id) == []
