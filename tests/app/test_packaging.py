@@ -12,13 +12,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
+import safe_community_recorder
 import yaml
 from PIL import Image
-from securetar import atomic_contents_add
-
-import safe_community_recorder
 from safe_community_recorder import supervisor
 from safe_community_recorder.supervisor import Options
+from securetar import atomic_contents_add
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "recorder_addon"
@@ -30,8 +29,17 @@ LANGUAGES = ("en", "lt", "lv")
 KEYS: dict[str, object] = {
     **dict.fromkeys(("name", "version", "slug", "description", "url", "arch", "map", "discovery", "homeassistant")),
     **dict.fromkeys(("options", "schema", "backup_exclude", "ports", "ports_description", "image", "environment")),
-    **{"startup": "application", "boot": "auto", "init": True, "stage": "stable", "timeout": 10, "backup": "hot"},
-    **{"ingress": False, "ingress_port": 8099, "panel_icon": "mdi:puzzle", "panel_admin": True, "tmpfs": False},
+    "backup": "hot",
+    "boot": "auto",
+    "ingress": False,
+    "ingress_port": 8099,
+    "init": True,
+    "panel_admin": True,
+    "panel_icon": "mdi:puzzle",
+    "stage": "stable",
+    "startup": "application",
+    "timeout": 10,
+    "tmpfs": False,
 }
 
 
