@@ -1,0 +1,149 @@
+"""The demo's district: seven elderships, their 24 cameras and the people who look after them; data only.
+
+It speaks with nobody. `camera_file` is what the recorder reads, `stream_spec` what the simulated cameras read.
+"""
+
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any
+
+DISTRICT = "Biržai"
+CAMERA_USER = "recorder"
+CAMERA_PASSWORD = "demo-camera"
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera; `scene` names the drawing that its simulation shows."""
+
+    id: str
+    name: str
+    scene: str
+
+
+@dataclass(frozen=True, slots=True)
+class Eldership:
+    """A rural part of the district, and its cameras."""
+
+    id: str
+    name: str
+    cameras: tuple[Camera, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member with a Home Assistant account; no elderships means all of them."""
+
+    user: str
+    name: str
+    role: str
+    elderships: tuple[str, ...] = ()
+    phone: bool = False
+
+    @property
+    def password(self) -> str:
+        """Obviously one for a demo."""
+        return f"demo-{self.user}"
+
+
+def _eldership(slug: str, name: str, genitive: str, *places: str) -> Eldership:
+    cameras = (Camera(f"{slug}-{place}", f"{genitive} {_PLACES[place][0]}", _PLACES[place][1]) for place in places)
+    return Eldership(slug, name, tuple(cameras))
+
+
+# place → its name after the village's genitive, its scene
+_PLACES = {
+    "stotele": ("autobusų stotelė", "stop"),
+    "konteineriai": ("konteinerių aikštelė", "containers"),
+    "mokykla": ("mokykla", "building"),
+    "kulturos-namai": ("kultūros namai", "building"),
+    "biblioteka": ("biblioteka", "building"),
+    "kapines": ("kapinės", "cemetery"),
+    "zaidimu-aikstele": ("žaidimų aikštelė", "playground"),
+    "aikste": ("aikštė", "square"),
+    "stadionas": ("stadionas", "square"),
+    "parduotuve": ("parduotuvė", "building"),
+}
+
+ELDERSHIPS = (
+    _eldership("vabalninkas", "Vabalninkas", "Vabalninko", "stotele", "konteineriai", "mokykla", "aikste"),
+    _eldership("paroveja", "Parovėja", "Parovėjos", "stotele", "konteineriai", "kulturos-namai", "zaidimu-aikstele"),
+    _eldership("papilys", "Papilys", "Papilio", "kapines", "stotele", "mokykla", "biblioteka"),
+    _eldership("rinkuskiai", "Rinkuškiai", "Rinkuškių", "konteineriai", "stadionas", "biblioteka"),
+    _eldership(
+        "nemunelio-radviliskis",
+        "Nemunėlio Radviliškis",
+        "Nemunėlio Radviliškio",
+        "kulturos-namai",
+        "konteineriai",
+        "kapines",
+    ),
+    _eldership("pabirze", "Pabiržė", "Pabiržės", "zaidimu-aikstele", "stotele", "parduotuve"),
+    _eldership("paceriaukste", "Pačeriaukštė", "Pačeriaukštės", "stotele", "kapines", "kulturos-namai"),
+)
+CAMERA_COUNT = sum(len(eldership.cameras) for eldership in ELDERSHIPS)
+
+_FIRST_FOUR = tuple(eldership.id for eldership in ELDERSHIPS[:4])
+_LAST_THREE = tuple(eldership.id for eldership in ELDERSHIPS[4:])
+
+# The first one is the owner of the Home Assistant.
+PEOPLE = (
+    Person("admin", "Tomas", "administrator"),
+    Person("ona", "Ona", "volunteer", _FIRST_FOUR, phone=True),
+    Person("jonas", "Jonas", "volunteer", ("vabalninkas", *_LAST_THREE), phone=True),
+    Person("birute", "Birutė", "volunteer", ("vabalninkas",), phone=True),
+    Person("rasa", "Rasa", "coordinator", phone=True),
+    Person("vytautas", "Vytautas", "eldership_specialist", ("vabalninkas",)),
+    Person("aldona", "Aldona", "public_order_specialist", phone=True),
+    Person("daiva", "Daiva", "data_protection_officer"),
+)
+# Between them they cover every eldership, so that whatever moves in the demo, somebody's phone rings.
+ON_DUTY = ("Ona", "Jonas")
+
+
+def choose(count: int) -> tuple[Eldership, ...]:
+    """The elderships with `count` cameras in all, dealt out in turn; elderships that get none are left out."""
+    if not 1 <= count <= CAMERA_COUNT:
+        raise ValueError(f"expected 1 to {CAMERA_COUNT} cameras, got {count}")
+    rounds = zip_longest(*(eldership.cameras for eldership in ELDERSHIPS))
+    dealt = [camera for camera in chain.from_iterable(rounds) if camera is not None][:count]
+    chosen = (
+        Eldership(eldership.id, eldership.name, tuple(camera for camera in eldership.cameras if camera in dealt))
+        for eldership in ELDERSHIPS
+    )
+    return tuple(eldership for eldership in chosen if eldership.cameras)
+
+
+def stream_spec(elderships: tuple[Eldership, ...]) -> dict[str, Any]:
+    """What `demo/cameras.py` reads."""
+    return {
+        "user": CAMERA_USER,
+        "password": CAMERA_PASSWORD,
+        "cameras": [
+            {"id": camera.id, "name": camera.name, "scene": camera.scene}
+            for eldership in elderships
+            for camera in eldership.cameras
+        ],
+    }
+
+
+def camera_file(elderships: tuple[Eldership, ...], rtsp_port: int, *, quota_gb: float) -> dict[str, Any]:
+    """The recorder's camera file for cameras that `demo/cameras.py` serves on `rtsp_port`."""
+    address = f"rtsp://{CAMERA_USER}:{CAMERA_PASSWORD}@127.0.0.1:{rtsp_port}"
+    return {
+        "version": 1,
+        "name": DISTRICT,
+        "elderships": [{"id": eldership.id, "name": eldership.name} for eldership in elderships],
+        "cameras": [
+            {
+                "id": camera.id,
+                "name": camera.name,
+                "eldership": eldership.id,
+                "url": f"{address}/{camera.id}/main",
+                "detect_url": f"{address}/{camera.id}/sub",
+            }
+            for eldership in elderships
+            for camera in eldership.cameras
+        ],
+        "storage": {"retention_days": 14, "quota_gb": quota_gb},
+    }
