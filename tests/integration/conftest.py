@@ -1,9 +1,12 @@
 """Fixtures: one set of cameras and one recorder for all tests that only look, and a Home Assistant for each test."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
+from homeassistant.auth.models import User
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
@@ -16,6 +19,17 @@ from custom_components.safe_community.const import DOMAIN
 from tests.integration.world import PABIRZE, VABALNINKAS, Cameras, Recorder, end
 
 type SetUp = Callable[..., Awaitable[MockConfigEntry]]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A person with a Home Assistant account."""
+
+    user: User
+    token: str
+
+
+type LogIn = Callable[[str], Awaitable[LoggedIn]]
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +93,18 @@ async def set_up(hass: HomeAssistant) -> AsyncGenerator[SetUp]:
     for entry in hass.config_entries.async_entries(DOMAIN):
         if entry.state is ConfigEntryState.LOADED:
             await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+def log_in(hass: HomeAssistant) -> LogIn:
+    """Make an ordinary account, as an administrator makes it for a volunteer."""
+
+    async def log_in(name: str) -> LoggedIn:
+        if not await hass.auth.async_get_users():
+            # The first account is the owner's, whatever its group.
+            await hass.auth.async_create_user("Owner", group_ids=[GROUP_ID_ADMIN])
+        user = await hass.auth.async_create_user(name, group_ids=[GROUP_ID_USER])
+        refresh_token = await hass.auth.async_create_refresh_token(user, "http://127.0.0.1/")
+        return LoggedIn(user, hass.auth.async_create_access_token(refresh_token))
+
+    return log_in
