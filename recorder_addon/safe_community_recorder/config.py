@@ -156,9 +156,15 @@ def _address(value: object) -> str:
     return str(value)
 
 
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise vol.Invalid("a number was expected")
+    return value
+
+
 _ID = vol.All(str, vol.Match(r"^[a-z0-9][a-z0-9-]{0,63}\Z", msg="1 to 64 of a-z, 0-9 and - were expected"))
 _NAME = vol.All(str, str.strip, vol.Length(min=1, max=100, msg="1 to 100 characters were expected"))
-_DAYS = vol.All(vol.Any(int, float), vol.Range(min=0.04, max=366, msg="0.04 to 366 days were expected"))
+_DAYS = vol.All(_number, vol.Range(min=0.04, max=366, msg="0.04 to 366 days were expected"))
 
 _SCHEMA = vol.Schema(
     {
@@ -178,10 +184,10 @@ _SCHEMA = vol.Schema(
         ],
         vol.Optional("storage"): {
             vol.Optional("retention_days"): vol.All(
-                vol.Any(int, float), vol.Range(min=0.04, max=30, msg="0.04 to 30 days were expected")
+                _number, vol.Range(min=0.04, max=30, msg="0.04 to 30 days were expected")
             ),
             vol.Optional("quota_gb"): vol.All(
-                vol.Any(int, float), vol.Range(min=0.01, max=1_000_000, msg="0.01 to 1000000 GB were expected")
+                _number, vol.Range(min=0.01, max=1_000_000, msg="0.01 to 1000000 GB were expected")
             ),
         },
     }

@@ -8,7 +8,7 @@ import time
 
 # What stands between :// and @ in an address, and what follows a name that announces a secret.
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#\s@]*(?:@(?=[^/?#\s]*@)[^/?#\s@]*)*(?=@)")
-_SECRETS = re.compile(r"(?i)\b(authorization:? *bearer|bearer|auth|token|password)([=: ]+)[^\s&\"',}]+")
+_SECRETS = re.compile(r"(?i)\b(authorization:? *bearer|bearer|auth|token|password)([\"']?[=: ]+[\"']?)[^\s&\"',}]+")
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

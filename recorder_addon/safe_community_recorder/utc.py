@@ -1,9 +1,13 @@
 """Instants: whole microseconds since 1970-01-01 UTC inside, RFC 3339 and aware datetimes at the edges."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_US = 1_000_000
+
+# datetime.fromisoformat takes much more: week dates, times without offset, anything behind a NUL.
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def to_us(moment: datetime) -> int:
@@ -24,5 +28,7 @@ def to_text(utc_us: int) -> str:
 
 
 def parse(text: str) -> int:
-    """Microseconds since the epoch of an RFC 3339 time, which must name its offset. Raises ValueError."""
+    """Microseconds since the epoch of an RFC 3339 time (§5.6). Raises ValueError."""
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 time with its offset")
     return to_us(datetime.fromisoformat(text))

@@ -24,13 +24,13 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     first, last = match.groups()
     if first:
         start, end = int(first), int(last) + 1 if last else size
-        if end <= start:
+        if last and end <= start:
             return None
     elif last:
         start, end = max(0, size - int(last)), size
     else:
         return None
-    if start >= size or start == end:
+    if start >= size or start >= end:
         raise ValueError
     return start, min(end, size)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -227,12 +227,10 @@ class _Handlers:
         }
 
 
-def openapi_document() -> dict[str, object]:
+def openapi_document() -> dict[str, Any]:
     """The OpenAPI document, with this recorder's version."""
-    document: dict[str, object] = json.loads((files(__package__) / "openapi.json").read_text(encoding="utf-8"))
-    info = document["info"]
-    assert isinstance(info, dict)
-    info["version"] = __version__
+    document: dict[str, Any] = json.loads((files(__package__) / "openapi.json").read_text(encoding="utf-8"))
+    document["info"]["version"] = __version__
     return document
 
 

@@ -87,7 +87,8 @@ def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us
     # The edit list skips what lies before the asked instant, and the delay of B-frames.
     skip_90k = max(0, start_us - first_us) * 9 // 100 + int(offsets[0])
     media_90k = int(durations.sum(dtype=np.int64))
-    play_90k = max(1, media_90k - max(0, start_us - first_us) * 9 // 100)
+    shown_us = max(first_us, start_us), min(last_us, end_us)
+    play_90k = max(1, media_90k - (shown_us[0] - first_us + last_us - shown_us[1]) * 9 // 100)
 
     parts = tuple(
         Part(piece.path, piece.fragments[0].start, piece.fragments[-1].end - piece.fragments[0].start)
@@ -101,7 +102,7 @@ def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us
         positions += [position + f.data - part.offset for f in piece.fragments]
         position += part.size
 
-    creation_s = max(first_us, start_us) // 1_000_000 + _QUICKTIME_EPOCH_OFFSET_S
+    creation_s = shown_us[0] // 1_000_000 + _QUICKTIME_EPOCH_OFFSET_S
     edit = full_box(
         b"elst", 1, 0, (1).to_bytes(4), play_90k.to_bytes(8), skip_90k.to_bytes(8, signed=True), b"\0\1\0\0"
     )
@@ -128,7 +129,7 @@ def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us
         mdat = (1).to_bytes(4) + b"mdat" + (16 + position).to_bytes(8)
         return b"".join((box(b"ftyp", b"isom", bytes(4), b"isomiso6avc1mp41"), movie, mdat))
 
-    return Clip(head(len(head(0))), parts, max(first_us, start_us), last_us)
+    return Clip(head(len(head(0))), parts, *shown_us)
 
 
 def _samples_behind(fragment: Fragment, end_us: int) -> int:

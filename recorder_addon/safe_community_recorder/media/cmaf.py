@@ -105,9 +105,7 @@ def encode_fragment(sequence: int, utc_us: int, base_90k: int, samples: Sequence
     """prft, moof and mdat of one group of pictures, as buffers for one vectored write."""
     if not samples:
         raise ValueError("a fragment without samples")
-    seconds, rest_us = divmod(utc_us, 1_000_000)
-    ntp = (seconds + _NTP_EPOCH_OFFSET_S << 32) + ((rest_us << 32) + 500_000) // 1_000_000
-    reference = full_box(b"prft", 1, 0, TRACK_ID.to_bytes(4), ntp.to_bytes(8), base_90k.to_bytes(8))
+    reference = full_box(b"prft", 1, 0, TRACK_ID.to_bytes(4), _to_ntp(utc_us).to_bytes(8), base_90k.to_bytes(8))
     with_offsets = any(sample.offset_90k for sample in samples)
     columns = 3 if with_offsets else 2
     table = np.empty((len(samples), columns), dtype=">i8")
@@ -164,6 +162,19 @@ def read_recording(read: Callable[[int, int], bytes], size: int) -> RecordingFil
     return RecordingFile(video, tuple(fragments), position)
 
 
+def _to_ntp(utc_us: int) -> int:
+    """NTP's 64-bit timestamp (RFC 5905 §6). Its seconds begin anew in 2036: `_from_ntp` tells the eras apart."""
+    seconds, rest_us = divmod(utc_us, 1_000_000)
+    return (seconds + _NTP_EPOCH_OFFSET_S) % (1 << 32) << 32 | ((rest_us << 32) + 500_000) // 1_000_000
+
+
+def _from_ntp(ntp: int) -> int:
+    """UTC in microseconds; timestamps stand for 1968 to 2104."""
+    seconds = ntp >> 32
+    era_s = 0 if seconds >= 1 << 31 else 1 << 32
+    return (era_s + seconds - _NTP_EPOCH_OFFSET_S) * 1_000_000 + ((ntp & 0xFFFFFFFF) * 1_000_000 + (1 << 31) >> 32)
+
+
 def _read_movie(movie: bytes) -> VideoFormat:
     entries = find(movie, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
     entry = read_header(movie[entries.body + 8 : entries.end], entries.body + 8)
@@ -188,12 +199,7 @@ def _read_fragment(read: Callable[[int, int], bytes], start: int, size: int) -> 
         data = read_header(movie, moof.end, moof.end - moof.start)
         if data.kind != b"mdat" or data.end > size:
             return None
-        ntp = int.from_bytes(both[16:24])
-        utc_us = (
-            (ntp >> 32) * 1_000_000
-            - _NTP_EPOCH_OFFSET_S * 1_000_000
-            + ((ntp & 0xFFFFFFFF) * 1_000_000 + (1 << 31) >> 32)
-        )
+        utc_us = _from_ntp(int.from_bytes(both[16:24]))
         sizes, durations, offsets = _read_run(movie)
         if int(sizes.sum(dtype=np.int64)) != data.end - data.body:
             return None

@@ -1,8 +1,8 @@
 """Motion by sigma-delta background estimation (Manzanera & Richefeu, PRL 28(3), 2007). Pure numpy.
 
-Departures from the paper, because frames come about once a second and not 25 times: the background moves by an eighth of
-the difference, at least by one level; and blocks that change again and again (a clock in the picture, a flag, leaves) are
-learned and left out.
+Departures from the paper, because frames come about once a second and not 25 times: the background moves by an eighth
+of the difference, at least by one level; and blocks that change again and again (a clock in the picture, a flag, leaves)
+are learned and left out.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _DENSE_PIXELS = _BLOCK * _BLOCK // 4
 
 @dataclass(frozen=True, slots=True)
 class MotionSettings:
-    """`threshold` in gray levels; `area` and `global_change` as shares of the picture's blocks; times in frames, or in s.
+    """`threshold` in gray levels; `area` and `global_change` as shares of the picture's blocks; times in frames or s.
 
     A block that changed in more than `restless` of the last `memory_frames` does not count.
     """
