@@ -1,7 +1,7 @@
 """Runs the built image as the Supervisor would and checks what an owner would notice.
 
-Called by scripts/build-app with a buildah container's name, as root in a network namespace of its own, where the
-recorder's port and the Supervisor's are free whatever else the machine is doing.
+Called by scripts/build-app with a buildah container's name, as root in namespaces of its own: the recorder's port and
+the Supervisor's are free there, whatever else the machine is doing, and no process is left over.
 """
 
 import asyncio
@@ -26,12 +26,14 @@ import yaml
 from tests.app.fake_supervisor import FakeSupervisor, serving
 
 APP = Path(__file__).parents[2] / "recorder_addon"
-RUN_SCRIPT = "/etc/s6-overlay/s6-rc.d/recorder/run"
+SERVICE = "/run/service/recorder"
+SUPERVISED = f"mkdir -p /run/service && cp -R /etc/s6-overlay/s6-rc.d/recorder {SERVICE} && exec s6-supervise {SERVICE}"
 HOSTNAME = "0a1b2c3d-safe-community-recorder"
 SUPERVISOR_TOKEN = "the-token-of-the-supervisor"
 PORT = 8710
 START_WITHIN_S = 60
 STOP_WITHIN_S = 10
+RECORDER = ("-m", "safe_community_recorder")
 
 
 class CheckFailed(Exception):
@@ -59,13 +61,13 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(int(child))
 
 
-def recorder_of(pid: int) -> int:
-    """The recorder's process below buildah's."""
+def process_below(pid: int, *words: str) -> int:
+    """The process below buildah's whose command line has these words in it."""
     for child in descendants(pid):
-        arguments = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-        if arguments[1:3] == [b"-m", b"safe_community_recorder"]:
+        arguments = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+        if all(word in arguments for word in words):
             return child
-    raise CheckFailed("no recorder process is running in the container")
+    raise CheckFailed(f"no process {' '.join(words)} is running in the container")
 
 
 class World:
@@ -74,7 +76,8 @@ class World:
     def __init__(self, container: str, root: Path) -> None:
         self.container = container
         self.data, self.config, self.share = root / "data", root / "config", root / "share"
-        for folder in (self.data, self.config, self.share):
+        self.results = root / "results"
+        for folder in (self.data, self.config, self.share, self.results):
             folder.mkdir()
         self.hosts = root / "hosts"
         self.hosts.write_text(f"127.0.0.1 localhost supervisor {HOSTNAME}\n")
@@ -82,7 +85,13 @@ class World:
 
     def run(self, *command: str) -> list[str]:
         """The command line that runs something in the container, its mounts and environment as the Supervisor's."""
-        mounts = {self.data: "/data", self.config: "/config", self.share: "/share", self.hosts: "/etc/hosts"}
+        mounts = {
+            self.data: "/data",
+            self.config: "/config",
+            self.share: "/share",
+            self.hosts: "/etc/hosts",
+            self.results: "/run/s6-linux-init-container-results",
+        }
         return [
             *("buildah", "run", "--isolation", "chroot", "--no-hosts", "--hostname", HOSTNAME),
             *(f"--volume={source}:{target}" for source, target in mounts.items()),
@@ -95,16 +104,15 @@ class World:
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        """The service, by the run script that s6 would start."""
+        """The service as s6 runs it: its run script, and its finish script when that ends."""
         with self.log.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *self.run("sh", RUN_SCRIPT), stdout=log, stderr=log, start_new_session=True
-            )
+            process = await asyncio.create_subprocess_exec(*self.run("sh", "-c", SUPERVISED), stdout=log, stderr=log)
         try:
             yield process
         finally:
+            # What still runs now is left from a check that failed; it ends with the process namespace.
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
                 await process.wait()
 
 
@@ -119,6 +127,14 @@ async def health(session: aiohttp.ClientSession, process: asyncio.subprocess.Pro
         except aiohttp.ClientError:
             await asyncio.sleep(0.2)
     raise CheckFailed(f"/health did not answer within {START_WITHIN_S} s (exit code {process.returncode})")
+
+
+async def ended(process: asyncio.subprocess.Process, within_s: float) -> None:
+    """Waits until the container is no more."""
+    try:
+        await asyncio.wait_for(process.wait(), within_s)
+    except TimeoutError:
+        raise CheckFailed(f"the container did not end within {within_s} s") from None
 
 
 async def announcement(supervisor: FakeSupervisor) -> dict[str, Any]:
@@ -145,8 +161,9 @@ def healthcheck(container: str) -> Sequence[str]:
 async def check_refused_options(world: World) -> None:
     world.write_options({"storage": "moon"})
     async with world.started() as process:
-        code = await asyncio.wait_for(process.wait(), START_WITHIN_S)
-    check(code == 2 and "storage" in world.log.read_text(), "wrong options end the app with a message and code 2")
+        await ended(process, START_WITHIN_S)
+    code = (world.results / "exitcode").read_text().strip()
+    check(code == "2" and "storage" in world.log.read_text(), "wrong options stop the app with a message and code 2")
     world.log.unlink()
 
 
@@ -178,10 +195,19 @@ async def check_recorder(world: World, app: dict[str, Any]) -> None:
         check((world.data / "archive").is_dir(), "footage goes where the option says")
         check(config["token"] not in world.log.read_text(), "the log does not show the token")
 
+        killed = time.monotonic()
+        os.kill(process_below(process.pid, *RECORDER), signal.SIGKILL)
+        await asyncio.sleep(1)
+        await health(session, process)
+        check(True, f"a killed recorder is back by itself, after {time.monotonic() - killed:.1f} s")
+
         asked = time.monotonic()
-        os.kill(recorder_of(process.pid), signal.SIGTERM)
-        code = await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
-        check(code == 0, f"stops on SIGTERM with code {code}, after {time.monotonic() - asked:.1f} s")
+        os.kill(process_below(process.pid, "s6-supervise"), signal.SIGTERM)
+        await ended(process, STOP_WITHIN_S)
+        check(
+            '"event": "stopped"' in world.log.read_text().splitlines()[-1],
+            f"stops cleanly on SIGTERM, after {time.monotonic() - asked:.1f} s",
+        )
 
 
 async def main(container: str) -> int:
