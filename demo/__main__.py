@@ -1,0 +1,334 @@
+"""Starts the whole village on this machine, watches over it and stops it: what scripts/develop runs."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from demo import home_assistant, scheme, village
+from demo.home_assistant import ROOT, CannotSetUp, HomeAssistant
+from demo.waiting import WaitedTooLong, until
+
+_FOLDER = ROOT / ".develop"
+_SYSTEM_PYTHON = "/usr/bin/python3"  # which has GStreamer's bindings
+_PORTS = {"cameras": 8554, "cameras' control": 8555, "recorder": 8710, "Home Assistant": 8123, "phones": 8124}
+_RECORDER = f"http://127.0.0.1:{_PORTS['recorder']}"
+_HOME_ASSISTANT = f"http://127.0.0.1:{_PORTS['Home Assistant']}"
+_PHONES = f"http://127.0.0.1:{_PORTS['phones']}"
+_QUOTA_GB = 5.0
+_STOPPING_S = 12.0
+
+
+class Died(Exception):
+    """One of the village's processes ended by itself."""
+
+
+@dataclass
+class Child:
+    """A process of the village, and where its log is."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+    def ready_line(self) -> dict[str, Any] | None:
+        """The line of JSON in which it says that it is ready."""
+        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith('{"ready": true'):
+                said: dict[str, Any] = json.loads(line)
+                return said
+        return None
+
+    def tail(self, lines: int = 15) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+@dataclass
+class Village:
+    """The processes, in the order in which they were started."""
+
+    elderships: tuple[village.Eldership, ...]
+    with_home_assistant: bool
+    children: list[Child] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str) -> None:
+        """Tell what goes on."""
+        print(f"  {time.monotonic() - self.began:5.1f} s  {text}", flush=True)
+
+    def run(self, name: str, command: list[str], given: Any = None, **environment: str) -> Child:
+        """Start a process; `given` goes to its standard input as JSON."""
+        log = _FOLDER / "logs" / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+                start_new_session=True,  # Ctrl-C is for us; the children are stopped in order
+            )
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as stream:
+            stream.write(json.dumps(given).encode())
+        return self._took(name, process, log)
+
+    def _took(self, name: str, process: subprocess.Popen[bytes], log: Path) -> Child:
+        child = Child(name, process, log)
+        self.children.append(child)
+        return child
+
+    async def set_up(self) -> None:
+        """Start everything and wait until it really is ready."""
+        self.say(f"{sum(len(eldership.cameras) for eldership in self.elderships)} cameras: starting")
+        ports = ["--port", str(_PORTS["cameras"]), "--control-port", str(_PORTS["cameras' control"])]
+        cameras = self.run(
+            "cameras", [_SYSTEM_PYTHON, "-m", "demo.cameras", *ports], village.stream_spec(self.elderships)
+        )
+        if self.with_home_assistant:
+            self.say("Home Assistant: starting")
+            folder, log = _FOLDER / "home_assistant", _FOLDER / "logs" / "home_assistant.log"
+            home_assistant.write_configuration(folder, _PORTS["Home Assistant"])
+            log.unlink(missing_ok=True)
+            house = self._took("home_assistant", home_assistant.start(folder, log), log)
+        await until("the cameras", lambda: cameras.ready_line() is not None)
+        self.say("cameras: ready")
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            await self._start_recorder(session)
+            if self.with_home_assistant:
+                await self._settle(session, house)
+
+    async def _start_recorder(self, session: aiohttp.ClientSession) -> None:
+        camera_file = _FOLDER / "cameras.yaml"
+        content = village.camera_file(self.elderships, _PORTS["cameras"], quota_gb=_QUOTA_GB)
+        camera_file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        where = ["--config", str(camera_file), "--data", str(_FOLDER / "recorder"), "--port", str(_PORTS["recorder"])]
+        command = [sys.executable, "-m", "safe_community_recorder", *where]
+        self.run("recorder", command, PYTHONPATH=str(ROOT / "recorder_addon"))
+        count = sum(len(eldership.cameras) for eldership in self.elderships)
+        await until("the recorder", lambda: _answers(session, f"{_RECORDER}/health"))
+        self.say("recorder: ready")
+        await until("all cameras to be recorded", lambda: _recording(session, count))
+        self.say(f"recorder: records {count} of {count} cameras")
+
+    async def _settle(self, session: aiohttp.ClientSession, house: Child) -> None:
+        await home_assistant.wait_until_serving(_HOME_ASSISTANT, house.alive)
+        owner = village.PEOPLE[0]
+        if await home_assistant.is_onboarded(_HOME_ASSISTANT, session):
+            admin = await home_assistant.log_in(_HOME_ASSISTANT, session, owner.user, owner.password)
+        else:
+            admin = await home_assistant.onboard(_HOME_ASSISTANT, session, owner.name, owner.user, owner.password)
+            self.say("Home Assistant: onboarded")
+        await home_assistant.wait_until_running(admin)
+        self.say("Home Assistant: ready")
+        async with admin.connected():
+            await self._settle_scheme(admin)
+
+    async def _settle_scheme(self, admin: HomeAssistant) -> None:
+        user_ids = await scheme.make_accounts(admin, village.PEOPLE)
+        self.say("accounts: ready")
+        entry_id = await scheme.connect_recorder(admin, _RECORDER, _token())
+        self.say("integration: connected with the recorder")
+        people = [
+            {"user": person.user, "password": person.password, "name": person.name}
+            for person in village.PEOPLE
+            if person.phone
+        ]
+        state = ["--state", str(_FOLDER / "phones.json"), "--port", str(_PORTS["phones"])]
+        command = [sys.executable, "-m", "demo.phones", "--home-assistant", _HOME_ASSISTANT, *state]
+        phones = self.run("phones", command, people)
+        await until("the phones", lambda: phones.ready_line() is not None)
+        self.say("phones: registered")
+        await scheme.make_members(admin, entry_id, village.PEOPLE, self.elderships, user_ids)
+        await scheme.make_duty_rota(admin, village.ON_DUTY)
+        areas = await scheme.tidy_areas(admin, self.elderships)
+        await scheme.make_alerts(admin, self.elderships, areas)
+        self.say("members, duty rota and alerts: ready")
+
+    async def watch(self) -> None:
+        """Until a process ends by itself: Died, with the tail of its log."""
+        while True:
+            for child in self.children:
+                if not child.alive():
+                    code = child.process.returncode
+                    raise Died(f"{child.name} ended with exit code {code}. The end of {child.log}:\n\n{child.tail()}")
+            await asyncio.sleep(0.3)
+
+    async def stop(self) -> None:
+        """Stop all, the last one first; whatever does not end in time is killed."""
+        deadline = time.monotonic() + _STOPPING_S
+        for child in reversed(self.children):
+            if child.alive():
+                child.process.terminate()
+            try:
+                await asyncio.to_thread(child.process.wait, max(deadline - time.monotonic(), 0.5))
+            except subprocess.TimeoutExpired:
+                self.say(f"{child.name}: does not stop, killed")
+                child.process.kill()
+                child.process.wait()
+
+
+# --- waiting ----------------------------------------------------------------------------------------------------------
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as response:
+            return bool(response.ok)
+    except aiohttp.ClientError:
+        return False
+
+
+async def _recording(session: aiohttp.ClientSession, count: int) -> bool:
+    headers = {"Authorization": f"Bearer {_token()}"}
+    async with session.get(f"{_RECORDER}/api/v1/cameras", headers=headers) as response:
+        cameras = (await response.json())["cameras"]
+    return sum(bool(camera["state"]["recording"]) for camera in cameras) == count
+
+
+def _token() -> str:
+    return (_FOLDER / "recorder" / "token").read_text().strip()
+
+
+# --- what a person sees -----------------------------------------------------------------------------------------------
+def _table() -> str:
+    names = {eldership.id: eldership.name for eldership in village.ELDERSHIPS}
+    rows = [("user", "password", "name", "role", "elderships")]
+    rows += [
+        (
+            person.user,
+            person.password,
+            person.name + (" (phone)" if person.phone else ""),
+            person.role.replace("_", " "),
+            ", ".join(names[slug] for slug in person.elderships) or "all",
+        )
+        for person in village.PEOPLE
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
+    return "\n".join(f"    {line.rstrip()}" for line in lines)
+
+
+def _where_to_look(elderships: tuple[village.Eldership, ...], with_home_assistant: bool) -> str:
+    camera = elderships[0].cameras[0]
+    move = f"curl -X POST 'http://127.0.0.1:{_PORTS["cameras' control"]}/move?camera={camera.id}&seconds=10'"
+    stream = f"rtsp://{village.CAMERA_USER}:{village.CAMERA_PASSWORD}@127.0.0.1:{_PORTS['cameras']}/{camera.id}/main"
+    recorder = f"""\
+  Recorder         {_RECORDER}/openapi.json   (its token: .develop/recorder/token)
+  A camera         {stream}
+  Logs             .develop/logs/
+"""
+    if not with_home_assistant:
+        return f"\n{recorder}\n  Make something move:\n    {move}\n\n  Ctrl-C stops everything.\n"
+    return f"""
+  Home Assistant   {_HOME_ASSISTANT}
+  Phones           {_PHONES}
+{recorder}
+{_table()}
+
+  Try:
+    1. Log in as aldona; open Media, Safe Community, and play what {camera.name} recorded a minute ago.
+    2. Let a car drive past, and answer with a tap on Ona's phone:
+         {move}
+    3. Log in as vytautas: only {village.ELDERSHIPS[0].name} is there. Log in as ona: no recordings at all.
+
+  Ctrl-C stops everything.
+"""
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/develop",
+        description="A village on this machine: simulated cameras, the recorder, a ready Home Assistant and phones.",
+        epilog="All data are in .develop/. The second start takes seconds.",
+    )
+    most = village.CAMERA_COUNT
+    parser.add_argument(
+        "--cameras", type=int, default=most, metavar="N", choices=range(1, most + 1), help=f"1 to {most}; default all"
+    )
+    parser.add_argument("--fresh", action="store_true", help="delete the data of earlier starts first")
+    parser.add_argument("--no-home-assistant", action="store_true", help="only the cameras and the recorder")
+    return parser.parse_args()
+
+
+def _taken_ports(with_home_assistant: bool) -> list[str]:
+    taken = []
+    for name, port in _PORTS.items():
+        if name in {"Home Assistant", "phones"} and not with_home_assistant:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                taken.append(f"{port} ({name})")
+    return taken
+
+
+async def _live(elderships: tuple[village.Eldership, ...], with_home_assistant: bool) -> int:
+    here = Village(elderships, with_home_assistant)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stopping, watching = asyncio.create_task(stop.wait()), asyncio.create_task(here.watch())
+    setting_up = asyncio.create_task(here.set_up())
+    code = 0
+    try:
+        await asyncio.wait({stopping, watching, setting_up}, return_when=asyncio.FIRST_COMPLETED)
+        if setting_up.done() and not watching.done():
+            setting_up.result()
+            print(_where_to_look(elderships, with_home_assistant), flush=True)
+            await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()
+    except (Died, CannotSetUp, WaitedTooLong, TimeoutError, aiohttp.ClientError) as error:
+        # A process that died explains what failed because of it.
+        dead = next((child for child in here.children if not child.alive()), None)
+        more = f"\n\nThe end of {dead.log}:\n\n{dead.tail()}" if dead and not isinstance(error, Died) else ""
+        print(f"\ndevelop: {error or type(error).__name__}{more}", file=sys.stderr, flush=True)
+        code = 1
+    finally:
+        for task in (stopping, watching, setting_up):
+            task.cancel()
+        await asyncio.gather(stopping, watching, setting_up, return_exceptions=True)
+        print("\n  Stopping …", flush=True)
+        await here.stop()
+    return code
+
+
+def main() -> int:
+    """Run the village; the exit code."""
+    arguments = _arguments()
+    with_home_assistant = not arguments.no_home_assistant
+    if taken := _taken_ports(with_home_assistant):
+        print(
+            f"develop: something listens already on 127.0.0.1 at {', '.join(taken)}.\n"
+            "Is another scripts/develop running? Stop it, or whatever else is there, and start again.",
+            file=sys.stderr,
+        )
+        return 1
+    if arguments.fresh:
+        shutil.rmtree(_FOLDER, ignore_errors=True)
+    (_FOLDER / "logs").mkdir(parents=True, exist_ok=True)
+    return asyncio.run(_live(village.choose(arguments.cameras), with_home_assistant))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
