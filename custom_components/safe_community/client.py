@@ -323,7 +323,12 @@ async def refusal(response: ClientResponse) -> RecorderError:
         return NotARecorder(f"expected the recorder's API, got {response.status} of type {response.content_type}")
     if response.status == 401:
         return WrongToken("the recorder does not know the token")
-    problem = _document(await response.text())
+    if response.method == hdrs.METH_HEAD:
+        return RequestRefused(response.status, "unknown", f"the recorder refuses with status {response.status}")
+    try:
+        problem = _document(await response.text())
+    except NotARecorder as error:
+        return error
     return RequestRefused(response.status, str(problem.get("code", "unknown")), str(problem.get("detail", "")))
 
 

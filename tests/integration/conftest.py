@@ -37,6 +37,13 @@ def _home_assistant_of_today(enable_custom_integrations: None, socket_enabled: N
     """Let Home Assistant find the integration, and the integration the recorder."""
 
 
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give each Home Assistant a configuration directory of its own."""
+    (Path(hass_tmp_config_dir) / ".storage").mkdir()
+    return hass_tmp_config_dir
+
+
 @pytest.fixture(scope="session")
 def cameras(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cameras]:
     cameras = Cameras.start(tmp_path_factory.mktemp("cameras"))
@@ -60,9 +67,9 @@ def recorder(cameras: Cameras, tmp_path_factory: pytest.TempPathFactory) -> Gene
 
 
 @pytest.fixture
-def own_recorder(cameras: Cameras, tmp_path: Path) -> Generator[Recorder]:
+def own_recorder(cameras: Cameras, tmp_path_factory: pytest.TempPathFactory) -> Generator[Recorder]:
     """A recorder that a test may stop and change."""
-    recorder = Recorder(tmp_path, [cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS)])
+    recorder = Recorder(tmp_path_factory.mktemp("own"), [cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS)])
     recorder.start()
     yield recorder
     recorder.stop()

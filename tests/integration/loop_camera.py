@@ -1,4 +1,4 @@
-"""Cameras for tests: serves one moving picture as an endless H.264 stream, in a process of its own.
+"""Cameras for tests: serves a quiet picture as an endless H.264 stream, in a process of its own.
 
 Usage: loop_camera.py DIRECTORY. Prints its port; every path that ends in .ts is a camera.
 """
@@ -10,8 +10,9 @@ from pathlib import Path
 
 
 def make_loop(path: Path) -> None:
-    """Encode ten seconds with a keyframe every second."""
-    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=320x180:rate=10:duration=10"]
+    """Encode ten seconds with a keyframe every second; nothing moves but what a test moves."""
+    still = "mandelbrot=size=320x180:rate=10,trim=end_frame=1,loop=loop=-1:size=1"
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", still, "-t", "10"]
     encoding = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10", "-bf", "0"]
     subprocess.run([*command, *encoding, str(path)], check=True)
 

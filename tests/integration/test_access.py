@@ -145,7 +145,9 @@ async def test_an_outsider_gets_no_stream_and_no_webrtc(
     assert (refused["type"], refused["code"]) == ("error", "webrtc_offer_failed")
     assert provider.sources == []
 
-    await client.send_json_auto_id({"type": "media_source/resolve_media", "media_content_id": f"media-source://camera/{CAMERA}"})
+    await client.send_json_auto_id(
+        {"type": "media_source/resolve_media", "media_content_id": f"media-source://camera/{CAMERA}"}
+    )
     assert not (await client.receive_json())["success"]
 
 

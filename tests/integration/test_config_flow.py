@@ -182,9 +182,7 @@ async def test_the_connection_can_be_changed_but_not_to_another_recorder(
 
 
 async def add_member(hass: HomeAssistant, entry: MockConfigEntry, answers: dict[str, Any]) -> Any:
-    form = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "member"), context={"source": SOURCE_USER}
-    )
+    form = await hass.config_entries.subentries.async_init((entry.entry_id, "member"), context={"source": SOURCE_USER})
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "user")
     return await hass.config_entries.subentries.async_configure(form["flow_id"], answers)
 
@@ -250,7 +248,5 @@ async def test_a_member_that_cannot_be_is_refused_with_a_reason(
 async def test_members_wait_for_the_recorder(hass: HomeAssistant, recorder: Recorder, set_up: SetUp) -> None:
     entry = await set_up(recorder)
     await hass.config_entries.async_unload(entry.entry_id)
-    form = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "member"), context={"source": SOURCE_USER}
-    )
+    form = await hass.config_entries.subentries.async_init((entry.entry_id, "member"), context={"source": SOURCE_USER})
     assert (form["type"], form["reason"]) == (FlowResultType.ABORT, "recorder_not_loaded")

@@ -81,17 +81,23 @@ async def test_a_recorder_that_restarts_takes_its_entities_away_and_brings_them_
     hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp, caplog: pytest.LogCaptureFixture
 ) -> None:
     await set_up(own_recorder)
-    await eventually(hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on"), "the camera is connected")
+    await eventually(
+        hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on"), "the camera is connected"
+    )
     caplog.clear()
     caplog.set_level("INFO", "custom_components.safe_community")
     own_recorder.stop()
     await eventually(
-        hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "unavailable"), "the recorder is away"
+        hass,
+        is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "unavailable"),
+        "the recorder is away",
     )
     assert is_state(hass, "camera.vabalninkas_autobusu_stotele", "unavailable")()
     await asyncio.sleep(2.5)
     own_recorder.start()
-    await eventually(hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on"), "the camera is back")
+    await eventually(
+        hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on"), "the camera is back"
+    )
     ours = [record.getMessage() for record in caplog.records if record.name == "custom_components.safe_community"]
     assert len(ours) == 2, ours
     assert ours[1] == "Biržai is back"
@@ -107,14 +113,18 @@ async def test_cameras_come_go_and_change_their_names_without_a_reload(
     own_recorder.stop()
     own_recorder.cameras = [old | {"name": "Stotelė"}, cameras.entry("mokykla", "Mokykla", VABALNINKAS)]
     own_recorder.start()
-    await eventually(hass, is_state(hass, "binary_sensor.vabalninkas_mokykla_connection", "on"), "the new camera is there")
+    await eventually(
+        hass, is_state(hass, "binary_sensor.vabalninkas_mokykla_connection", "on"), "the new camera is there"
+    )
     renamed = hass.states.get("camera.vabalninkas_autobusu_stotele")
     assert renamed is not None and renamed.attributes["friendly_name"] == "Stotelė"
 
     own_recorder.stop()
     own_recorder.cameras = [cameras.entry("mokykla", "Mokykla", VABALNINKAS)]
     own_recorder.start()
-    await eventually(hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is None, "the old camera is gone")
+    await eventually(
+        hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is None, "the old camera is gone"
+    )
     assert er.async_get(hass).async_get("camera.vabalninkas_autobusu_stotele") is None
 
 

@@ -10,7 +10,9 @@ from custom_components.safe_community.identifier import RecordingId, parse_path_
 
 IDS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 DAYS = st.dates(min_value=date(1000, 1, 1))
-TIMES = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)).map(lambda time: time.replace(microsecond=0))
+TIMES = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)).map(
+    lambda time: time.replace(microsecond=0)
+)
 RECORDINGS = st.one_of(
     st.builds(RecordingId, IDS),
     st.builds(RecordingId, IDS, IDS),

@@ -24,7 +24,9 @@ class Browser:
         self._socket = socket
 
     async def open(self, media_content_id: str) -> dict[str, Any]:
-        await self._socket.send_json_auto_id({"type": "media_source/browse_media", "media_content_id": media_content_id})
+        await self._socket.send_json_auto_id(
+            {"type": "media_source/browse_media", "media_content_id": media_content_id}
+        )
         answer = await self._socket.receive_json()
         assert answer["success"], answer
         result: dict[str, Any] = answer["result"]
@@ -38,7 +40,9 @@ class Browser:
         return message
 
     async def play(self, media_content_id: str) -> dict[str, Any]:
-        await self._socket.send_json_auto_id({"type": "media_source/resolve_media", "media_content_id": media_content_id})
+        await self._socket.send_json_auto_id(
+            {"type": "media_source/resolve_media", "media_content_id": media_content_id}
+        )
         answer = await self._socket.receive_json()
         assert answer["success"], answer
         result: dict[str, Any] = answer["result"]
@@ -205,7 +209,9 @@ async def test_the_day_on_which_the_clocks_go_back_shows_its_doubled_hour_twice(
     assert starts == ["20261024T230000Z", "20261025T000000Z", "20261025T010000Z", "20261025T020000Z"]
 
 
-@pytest.mark.parametrize("place", ["nonsense/../etc", "no-such-entry", "{entry}/no-such-eldership", "{entry}/pabirze/x"])
+@pytest.mark.parametrize(
+    "place", ["nonsense/../etc", "no-such-entry", "{entry}/no-such-eldership", "{entry}/pabirze/x"]
+)
 async def test_places_that_are_not_there(
     hass: HomeAssistant, recorder: Recorder, set_up: SetUp, hass_ws_client: WebSocketGenerator, place: str
 ) -> None:
