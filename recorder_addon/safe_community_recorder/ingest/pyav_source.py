@@ -112,7 +112,7 @@ class PyAVSource:
             self._wake()
 
     def _read(self) -> None:
-        options = {"timeout": str(_SOCKET_TIMEOUT_US), "analyzeduration": "1500000"}
+        options = {"timeout": str(_SOCKET_TIMEOUT_US), "analyzeduration": "500000"}
         if self._url.startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
             options["allowed_media_types"] = "video"

@@ -1,0 +1,57 @@
+"""The recorder's house: who may know whom (docs/architecture.md)."""
+
+import ast
+from pathlib import Path
+
+import safe_community_recorder
+
+PACKAGE = Path(safe_community_recorder.__file__).parent
+VALUES = {"utc", "cause", "identity", "logs"}
+MAY_KNOW = {
+    "utc": set[str](),
+    "cause": set[str](),
+    "identity": set[str](),
+    "logs": set[str](),
+    "supervisor": set[str](),
+    "vision": set[str](),
+    "media": set[str](),
+    "ingest": {"media"} | VALUES,
+    "archive": {"media"} | VALUES,
+    "live": {"media"} | VALUES,
+    "watch": {"media", "vision"} | VALUES,
+    "config": {"archive"},
+    "pipeline": {"archive", "config", "ingest", "live", "media", "watch"} | VALUES,
+    "api": {"archive", "live", "media"} | VALUES,
+}
+
+
+def room(relative: Path) -> str:
+    """The package or module at the top."""
+    return relative.parts[0].removesuffix(".py")
+
+
+def known(path: Path) -> set[str]:
+    """The rooms that a module imports from."""
+    here = path.relative_to(PACKAGE).parts[:-1]
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = here[: len(here) - node.level + 1]
+            target = [*base, *(node.module.split(".") if node.module else [])]
+            rooms |= {target[0]} if target else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            assert not any(name.startswith(("homeassistant", "custom_components")) for name in names), path
+    return rooms
+
+
+def test_imports_run_one_way() -> None:
+    checked = 0
+    for path in sorted(PACKAGE.rglob("*.py")):
+        own = room(path.relative_to(PACKAGE))
+        if own in {"app", "__main__", "__init__"}:
+            continue
+        strange = known(path) - MAY_KNOW[own] - {own, "__version__"}
+        assert not strange, f"{path.relative_to(PACKAGE)} must not know {strange}"
+        checked += 1
+    assert checked > 25
