@@ -71,7 +71,8 @@ async def entry(
     assert await async_setup_component(hass, "automation", {"automation": automation})
     await hass.async_block_till_done()
     state = hass.states.get("automation.night")
-    assert state is not None and state.state == "on"
+    assert state is not None
+    assert state.state == "on"
     return entry
 
 
@@ -103,7 +104,8 @@ async def test_motion_at_night_raises_an_incident(
         {"entity_id": "binary_sensor.vabalninkas_autobusu_stotele_motion", "kind": "motion", "duty_calendar": ROTA}
     ]
     state = hass.states.get("event.vabalninkas_vabalninkas_incident")
-    assert state is not None and state.attributes["camera"] == "Autobusų stotelė"
+    assert state is not None
+    assert state.attributes["camera"] == "Autobusų stotelė"
 
 
 @pytest.mark.parametrize("time", [at(4, 59), at(0), at(23)])

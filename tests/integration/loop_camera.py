@@ -3,6 +3,7 @@
 Usage: loop_camera.py DIRECTORY. Prints its port; every path that ends in .ts is a camera.
 """
 
+import os
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +34,7 @@ class Camera(BaseHTTPRequestHandler):
         with subprocess.Popen([*command, "-f", "mpegts", "-flush_packets", "1", "-"], stdout=subprocess.PIPE) as ffmpeg:
             assert ffmpeg.stdout is not None
             try:
-                while data := ffmpeg.stdout.read1():
+                while data := os.read(ffmpeg.stdout.fileno(), 65_536):
                     self.wfile.write(data)
             except ConnectionError:
                 pass

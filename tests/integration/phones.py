@@ -22,6 +22,7 @@ class Phone:
     webhook_id: str
     client: TestClient[Any, Any]
     messages: list[dict[str, Any]] = field(default_factory=list)
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def screen(self) -> dict[str, dict[str, Any]]:
@@ -30,10 +31,15 @@ class Phone:
 
     async def message(self, number: int) -> dict[str, Any]:
         """Wait for a message by its number from 1."""
-        async with asyncio.timeout(10):
-            while len(self.messages) < number:
-                await asyncio.sleep(0.02)
+        async with asyncio.timeout(10), self.news:
+            await self.news.wait_for(lambda: len(self.messages) >= number)
         return self.messages[number - 1]
+
+    async def show(self, message: dict[str, Any]) -> None:
+        """Take a message from the push service."""
+        async with self.news:
+            self.messages.append(message)
+            self.news.notify_all()
 
     def buttons(self) -> dict[str, str]:
         """Return the titles and ids of the newest message's buttons."""
@@ -79,7 +85,7 @@ async def push_service() -> AsyncGenerator[PushService]:
 
     async def push(request: web.Request) -> web.Response:
         message = await request.json()
-        phones[message["push_token"]].messages.append(message)
+        await phones[message["push_token"]].show(message)
         return web.json_response({}, status=HTTPStatus.CREATED)
 
     app = web.Application()

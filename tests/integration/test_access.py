@@ -155,9 +155,9 @@ async def test_an_outsider_gets_no_picture_by_an_action(
     hass: HomeAssistant, outsider: str, hass_ws_client: WebSocketGenerator
 ) -> None:
     client = await hass_ws_client(hass, outsider)
-    for service, data in (("snapshot", {}), ("record", {})):
+    for service in ("snapshot", "record"):
         call = {"type": "call_service", "domain": "camera", "service": service, "target": {"entity_id": CAMERA}}
-        await client.send_json_auto_id(call | {"service_data": data | {"filename": hass.config.path("www/x.mp4")}})
+        await client.send_json_auto_id(call | {"service_data": {"filename": hass.config.path("www/x.mp4")}})
         assert not (await client.receive_json())["success"]
 
 
@@ -210,13 +210,16 @@ async def test_the_specialist_gets_hls_from_the_recorder_and_no_log_shows_the_ti
     assert playlist.status == HTTPStatus.OK
     assert "#EXTM3U" in await playlist.text()
     camera = hass.data[DATA_COMPONENT].get_entity(CAMERA)
-    assert camera is not None and camera.stream is not None
+    assert camera is not None
+    assert camera.stream is not None
     part = await asyncio.wait_for(camera.stream.outputs()["hls"].recv(), 20)
     assert part
     source = await camera.stream_source()
-    assert source is not None and source.startswith("http://127.0.0.1:")
+    assert source is not None
+    assert source.startswith("http://127.0.0.1:")
     ticket = source.partition("auth=")[2]
-    assert ticket and ticket not in caplog.text
+    assert ticket
+    assert ticket not in caplog.text
     for output in list(camera.stream.outputs().values()):
         await camera.stream.remove_provider(output)
 

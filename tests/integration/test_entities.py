@@ -43,7 +43,8 @@ async def test_a_camera_is_a_device_in_the_area_of_its_eldership(
     assert camera.via_device_id == eldership.id
     assert eldership.via_device_id == devices["Biržai"].id
     area = ar.async_get(hass).async_get_area(str(camera.area_id))
-    assert area is not None and area.name == "Vabalninkas"
+    assert area is not None
+    assert area.name == "Vabalninkas"
 
 
 async def test_unique_ids_stay_when_names_change(hass: HomeAssistant, recorder: Recorder, set_up: SetUp) -> None:
@@ -63,7 +64,8 @@ async def test_states_tell_of_a_camera_that_works_and_of_one_that_does_not_answe
     assert is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on")()
     assert is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_recording", "on")()
     away = hass.states.get("binary_sensor.pabirze_aikste_connection")
-    assert away is not None and away.state == "off"
+    assert away is not None
+    assert away.state == "off"
     assert away.attributes["connection"] in ("connecting", "unreachable")
     assert is_state(hass, "camera.pabirze_aikste", "unavailable")()
     assert is_state(hass, "binary_sensor.pabirze_aikste_motion", "unknown")()
@@ -74,7 +76,8 @@ async def test_a_camera_s_state_shows_no_way_to_its_picture(
 ) -> None:
     await set_up(recorder)
     state = hass.states.get("camera.vabalninkas_autobusu_stotele")
-    assert state is not None and "entity_picture" not in state.attributes
+    assert state is not None
+    assert "entity_picture" not in state.attributes
 
 
 async def test_a_recorder_that_restarts_takes_its_entities_away_and_brings_them_back(
@@ -117,7 +120,8 @@ async def test_cameras_come_go_and_change_their_names_without_a_reload(
         hass, is_state(hass, "binary_sensor.vabalninkas_mokykla_connection", "on"), "the new camera is there"
     )
     renamed = hass.states.get("camera.vabalninkas_autobusu_stotele")
-    assert renamed is not None and renamed.attributes["friendly_name"] == "Stotelė"
+    assert renamed is not None
+    assert renamed.attributes["friendly_name"] == "Stotelė"
 
     own_recorder.stop()
     own_recorder.cameras = [cameras.entry("mokykla", "Mokykla", VABALNINKAS)]

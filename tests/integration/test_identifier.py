@@ -10,9 +10,7 @@ from custom_components.safe_community.identifier import RecordingId, parse_path_
 
 IDS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 DAYS = st.dates(min_value=date(1000, 1, 1))
-TIMES = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)).map(
-    lambda time: time.replace(microsecond=0)
-)
+TIMES = st.integers(-30_000_000_000, 250_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 RECORDINGS = st.one_of(
     st.builds(RecordingId, IDS),
     st.builds(RecordingId, IDS, IDS),
@@ -43,7 +41,7 @@ def test_every_time_is_read_back_as_it_was_written(time: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["", "20261121T2200Z", "20261121T220000", "2026-11-21T22:00:00Z", "20261121T250000Z"])
 def test_other_times_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match="time"):
         parse_path_time(text)
 
 

@@ -11,6 +11,7 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.safe_community.client import RecorderClient, Span
+from custom_components.safe_community.views import clip_url
 from tests.integration.conftest import LogIn, SetUp
 from tests.integration.world import Recorder, member
 
@@ -140,7 +141,7 @@ async def test_who_is_not_staff_finds_nothing(
     assert await browser.refusal("browse_media", camera) == "There is no such recording"
     client = await hass_client(person.token)
     now = datetime.now(UTC)
-    url = f"/api/safe_community/clip/{entry.entry_id}/kapines/{now - timedelta(minutes=1):%Y%m%dT%H%M%SZ}/{now:%Y%m%dT%H%M%SZ}.mp4"
+    url = clip_url(entry.entry_id, "kapines", now - timedelta(minutes=1), now)
     for path in (url, url.replace("kapines", "no-such-camera"), url.replace(entry.entry_id, "no-such-entry")):
         assert (await client.get(path)).status == HTTPStatus.FORBIDDEN
         assert (await client.head(path)).status == HTTPStatus.FORBIDDEN

@@ -97,7 +97,8 @@ async def test_home_assistant_loads_the_messages_of_all_languages(hass: HomeAssi
 
 async def test_home_assistant_takes_manifest_actions_and_icons(hass: HomeAssistant) -> None:
     integration = await async_get_integration(hass, DOMAIN)
-    assert integration.config_flow and integration.version is not None
+    assert integration.config_flow
+    assert integration.version is not None
     assert not integration.requirements
     assert await async_setup_component(hass, DOMAIN, {})
     described = (await async_get_all_descriptions(hass))[DOMAIN]["raise_incident"]
