@@ -127,6 +127,25 @@ async def make_alerts(
     home_assistant: HomeAssistant, elderships: tuple[Eldership, ...], area_ids: dict[str, str]
 ) -> None:
     """One automation for each eldership from the shipped blueprint, awake at any time of the day."""
+    states = await home_assistant.command("get_states")
+    known = {state["attributes"].get("id") for state in states if state["entity_id"].startswith("automation.")}
+    for eldership in elderships:
+        automation_id = f"safe_community_{eldership.id}"
+        if automation_id in known:
+            continue
+        whole_day = {"from_time": "00:00:00", "to_time": "00:00:00"}
+        where_and_who = {"elderships": [area_ids[eldership.id]], "duty_calendar": DUTY_CALENDAR}
+        automation = {
+            "alias": f"{eldership.name}: judesys",
+            "use_blueprint": {"path": _BLUEPRINT, "input": where_and_who | whole_day},
+        }
+        await home_assistant.request("POST", f"/api/config/automation/config/{automation_id}", automation)
+
+    async def awake() -> bool:
+        states = {state["attributes"].get("id"): state["state"] for state in await home_assistant.command("get_states")}
+        return all(states.get(f"safe_community_{eldership.id}") == "on" for eldership in elderships)
+
+    await until("the automations", awake)
 
 
 async def _entry_id(home_assistant: HomeAssistant, domain: str) -> str | None:

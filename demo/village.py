@@ -46,40 +46,33 @@ class Person:
         return f"demo-{self.user}"
 
 
-def _eldership(slug: str, name: str, genitive: str, *places: str) -> Eldership:
-    cameras = (Camera(f"{slug}-{place}", f"{genitive} {_PLACES[place][0]}", _PLACES[place][1]) for place in places)
-    return Eldership(slug, name, tuple(cameras))
-
-
-# place → its name after the village's genitive, its scene
+# What a camera watches: its name, its scene.
 _PLACES = {
-    "stotele": ("autobusų stotelė", "stop"),
-    "konteineriai": ("konteinerių aikštelė", "containers"),
-    "mokykla": ("mokykla", "building"),
-    "kulturos-namai": ("kultūros namai", "building"),
-    "biblioteka": ("biblioteka", "building"),
-    "kapines": ("kapinės", "cemetery"),
-    "zaidimu-aikstele": ("žaidimų aikštelė", "playground"),
-    "aikste": ("aikštė", "square"),
-    "stadionas": ("stadionas", "square"),
-    "parduotuve": ("parduotuvė", "building"),
+    "stotele": ("Autobusų stotelė", "stop"),
+    "konteineriai": ("Konteinerių aikštelė", "containers"),
+    "mokykla": ("Mokykla", "building"),
+    "kulturos-namai": ("Kultūros namai", "building"),
+    "biblioteka": ("Biblioteka", "building"),
+    "parduotuve": ("Parduotuvė", "building"),
+    "kapines": ("Kapinės", "cemetery"),
+    "zaidimu-aikstele": ("Žaidimų aikštelė", "playground"),
+    "aikste": ("Miestelio aikštė", "square"),
+    "stadionas": ("Stadionas", "square"),
 }
 
+
+def _eldership(slug: str, name: str, *places: str) -> Eldership:
+    return Eldership(slug, name, tuple(Camera(f"{slug}-{place}", *_PLACES[place]) for place in places))
+
+
 ELDERSHIPS = (
-    _eldership("vabalninkas", "Vabalninkas", "Vabalninko", "stotele", "konteineriai", "mokykla", "aikste"),
-    _eldership("paroveja", "Parovėja", "Parovėjos", "stotele", "konteineriai", "kulturos-namai", "zaidimu-aikstele"),
-    _eldership("papilys", "Papilys", "Papilio", "kapines", "stotele", "mokykla", "biblioteka"),
-    _eldership("rinkuskiai", "Rinkuškiai", "Rinkuškių", "konteineriai", "stadionas", "biblioteka"),
-    _eldership(
-        "nemunelio-radviliskis",
-        "Nemunėlio Radviliškis",
-        "Nemunėlio Radviliškio",
-        "kulturos-namai",
-        "konteineriai",
-        "kapines",
-    ),
-    _eldership("pabirze", "Pabiržė", "Pabiržės", "zaidimu-aikstele", "stotele", "parduotuve"),
-    _eldership("paceriaukste", "Pačeriaukštė", "Pačeriaukštės", "stotele", "kapines", "kulturos-namai"),
+    _eldership("vabalninkas", "Vabalninkas", "stotele", "konteineriai", "mokykla", "aikste"),
+    _eldership("paroveja", "Parovėja", "stotele", "konteineriai", "kulturos-namai", "zaidimu-aikstele"),
+    _eldership("papilys", "Papilys", "kapines", "stotele", "mokykla", "biblioteka"),
+    _eldership("rinkuskiai", "Rinkuškiai", "konteineriai", "stadionas", "biblioteka"),
+    _eldership("nemunelio-radviliskis", "Nemunėlio Radviliškis", "kulturos-namai", "konteineriai", "kapines"),
+    _eldership("pabirze", "Pabiržė", "zaidimu-aikstele", "stotele", "parduotuve"),
+    _eldership("paceriaukste", "Pačeriaukštė", "stotele", "kapines", "kulturos-namai"),
 )
 CAMERA_COUNT = sum(len(eldership.cameras) for eldership in ELDERSHIPS)
 
@@ -115,12 +108,12 @@ def choose(count: int) -> tuple[Eldership, ...]:
 
 
 def stream_spec(elderships: tuple[Eldership, ...]) -> dict[str, Any]:
-    """What `demo/cameras.py` reads."""
+    """What `demo/cameras.py` reads; its names are written into the pictures."""
     return {
         "user": CAMERA_USER,
         "password": CAMERA_PASSWORD,
         "cameras": [
-            {"id": camera.id, "name": camera.name, "scene": camera.scene}
+            {"id": camera.id, "name": f"{eldership.name} · {camera.name}", "scene": camera.scene}
             for eldership in elderships
             for camera in eldership.cameras
         ],
