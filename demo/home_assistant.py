@@ -33,9 +33,6 @@ homeassistant:
   country: LT
   language: lt
   time_zone: Europe/Vilnius
-http:
-  server_host: 127.0.0.1
-  server_port: {port}
 frontend:
 config:
 history:
@@ -64,7 +61,7 @@ class CannotSetUp(Exception):
 def write_configuration(folder: Path, port: int) -> None:
     """Make or renew a configuration folder; the integration and the blueprints are the repository's own."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "configuration.yaml").write_text(_CONFIGURATION.format(port=port), encoding="utf-8")
+    (folder / "configuration.yaml").write_text(_CONFIGURATION, encoding="utf-8")
     automations = folder / "automations.yaml"
     if not automations.exists():
         automations.write_text("[]\n", encoding="utf-8")
@@ -74,12 +71,31 @@ def write_configuration(folder: Path, port: int) -> None:
         integration.symlink_to(ROOT / "custom_components" / "safe_community")
     # Home Assistant does not look into a folder of blueprints that is a link.
     shutil.copytree(ROOT / _BLUEPRINTS, folder / _BLUEPRINTS, dirs_exist_ok=True)
-    onboarding = folder / ".storage" / "onboarding"
-    if not onboarding.exists():
+    storage = folder / ".storage"
+    storage.mkdir(exist_ok=True)
+    # An address in configuration.yaml would only be tried: unless somebody confirms it on a page, Home Assistant goes
+    # back to listening on all addresses after five minutes. This is what it stores once it is confirmed.
+    address = {
+        "server_host": ["127.0.0.1"],
+        "server_port": port,
+        "cors_allowed_origins": [],
+        "login_attempts_threshold": -1,
+        "ip_ban_enabled": True,
+        "ssl_profile": "modern",
+        "use_x_frame_options": True,
+        "created_at": "2026-11-22T00:00:00+00:00",
+        "error": None,
+        "error_message": None,
+    }
+    _store(storage / "http", 2, 2, {"stable": address, "pending": None, "yaml_migration_done": True})
+    if not (storage / "onboarding").exists():
         # This step would set up services in the internet; what it asks for is in configuration.yaml.
-        onboarding.parent.mkdir(exist_ok=True)
-        content = {"version": 4, "minor_version": 1, "key": "onboarding", "data": {"done": ["core_config"]}}
-        onboarding.write_text(json.dumps(content), encoding="utf-8")
+        _store(storage / "onboarding", 4, 1, {"done": ["core_config"]})
+
+
+def _store(path: Path, version: int, minor_version: int, data: dict[str, Any]) -> None:
+    content = {"version": version, "minor_version": minor_version, "key": path.name, "data": data}
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 DISTRICT = "Biržai"
 CAMERA_USER = "recorder"
 CAMERA_PASSWORD = "demo-camera"
+_MOVEMENT_EVERY_S = 180  # somewhere in the district; each camera's share of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def stream_spec(elderships: tuple[Eldership, ...]) -> dict[str, Any]:
     return {
         "user": CAMERA_USER,
         "password": CAMERA_PASSWORD,
+        "movement_every_s": _MOVEMENT_EVERY_S * sum(len(eldership.cameras) for eldership in elderships),
         "cameras": [
             {"id": camera.id, "name": f"{eldership.name} · {camera.name}", "scene": camera.scene}
             for eldership in elderships
