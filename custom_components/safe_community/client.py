@@ -1,5 +1,6 @@
 """Speaks HTTP and WebSocket with the recorder; nothing else in the integration does. Knows no Home Assistant."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -18,6 +19,7 @@ REQUEST_TIMEOUT: Final = ClientTimeout(total=15, sock_connect=5)
 CLIP_TIMEOUT: Final = ClientTimeout(total=None, sock_connect=5, sock_read=60)
 # The recorder pings every 20 s; ours finds a half-open connection from this side.
 HEARTBEAT_S: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 15.0
 
 
 class RecorderError(Exception):
@@ -271,9 +273,11 @@ class RecorderClient:
     async def events(self) -> AsyncGenerator[RecorderEvent]:
         """Yield what happens at the recorder, a Snapshot first, until the connection ends in CannotConnect."""
         try:
-            async with self._session.ws_connect(
-                self._url / "api/v1/events", headers=self._headers, heartbeat=HEARTBEAT_S
-            ) as socket:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                socket = await self._session.ws_connect(
+                    self._url / "api/v1/events", headers=self._headers, heartbeat=HEARTBEAT_S
+                )
+            async with socket:
                 async for message in socket:
                     if message.type is WSMsgType.TEXT:
                         event = _read(parse_event, _document(message.data))

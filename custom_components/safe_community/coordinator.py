@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, override
 
@@ -97,9 +98,10 @@ class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
         retry_s = FIRST_RETRY_S
         while True:
             try:
-                async for event in self.client.events():
-                    retry_s = FIRST_RETRY_S
-                    self._async_take(event)
+                async with aclosing(self.client.events()) as events:
+                    async for event in events:
+                        retry_s = FIRST_RETRY_S
+                        self._async_take(event)
             except (RecorderError, ConfigEntryError) as error:
                 self.async_set_update_error(error)
                 if isinstance(error, WrongToken):

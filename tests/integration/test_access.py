@@ -22,7 +22,7 @@ from webrtc_models import RTCIceCandidateInit
 from custom_components.safe_community.access import Action, permits
 from custom_components.safe_community.members import Member, Role
 from tests.integration.conftest import LogIn, SetUp
-from tests.integration.world import Recorder, member
+from tests.integration.world import Recorder, eventually, member
 
 CAMERA = "camera.vabalninkas_autobusu_stotele"
 OWN, FOREIGN = "vabalninkas", "pabirze"
@@ -222,6 +222,28 @@ async def test_the_specialist_gets_hls_from_the_recorder_and_no_log_shows_the_ti
     assert ticket not in caplog.text
     for output in list(camera.stream.outputs().values()):
         await camera.stream.remove_provider(output)
+
+
+async def test_a_stream_that_failed_tries_again_with_a_new_ticket(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
+) -> None:
+    await set_up(recorder)
+    camera = hass.data[DATA_COMPONENT].get_entity(CAMERA)
+    assert camera is not None
+    stream = await camera.async_create_stream()
+    assert stream is not None
+    fresh = stream.source
+    # Nobody looks: the next who does gets a source whose ticket is good.
+    stream.source = "http://127.0.0.1:9/old"
+    assert await camera.async_create_stream() is stream
+    assert stream.source == fresh
+    # Somebody looks, and the worker says that the source is gone.
+    stream.add_provider("hls")
+    stream.source = "http://127.0.0.1:9/old"
+    stream._async_update_state(False)
+    await eventually(hass, lambda: stream.source != "http://127.0.0.1:9/old", "the stream has a new source")
+    assert stream.source.startswith(f"{recorder.url}/api/v1/cameras/stotele/live.ts?auth=")
+    await stream.remove_provider(stream.outputs()["hls"])
 
 
 async def test_the_specialist_gets_webrtc_by_a_provider(

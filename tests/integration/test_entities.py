@@ -11,17 +11,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
 from tests.integration.conftest import SetUp
-from tests.integration.world import VABALNINKAS, Cameras, Recorder
-
-
-async def eventually(hass: HomeAssistant, condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that the recorder has to say first."""
-    for _ in range(300):
-        if condition():
-            return
-        await asyncio.sleep(0.1)
-        await hass.async_block_till_done()
-    pytest.fail(f"waited in vain: {what}")
+from tests.integration.world import VABALNINKAS, Cameras, Recorder, eventually
 
 
 def is_state(hass: HomeAssistant, entity_id: str, state: str) -> Callable[[], bool]:
@@ -83,12 +73,11 @@ async def test_a_camera_s_state_shows_no_way_to_its_picture(
 async def test_a_recorder_that_restarts_takes_its_entities_away_and_brings_them_back(
     hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "custom_components.safe_community")
     await set_up(own_recorder)
     await eventually(
         hass, is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on"), "the camera is connected"
     )
-    caplog.clear()
-    caplog.set_level("INFO", "custom_components.safe_community")
     own_recorder.stop()
     await eventually(
         hass,
@@ -130,6 +119,13 @@ async def test_cameras_come_go_and_change_their_names_without_a_reload(
         hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is None, "the old camera is gone"
     )
     assert er.async_get(hass).async_get("camera.vabalninkas_autobusu_stotele") is None
+
+    own_recorder.stop()
+    own_recorder.cameras.append(old)
+    own_recorder.start()
+    await eventually(
+        hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is not None, "the old camera came back"
+    )
 
 
 async def test_a_recorder_that_is_not_there_is_tried_again(

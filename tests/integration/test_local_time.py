@@ -43,6 +43,13 @@ def test_the_hour_that_the_clock_skips_is_not_there() -> None:
     assert titles[2:4] == ["02:00–03:00", "04:00–05:00"]
 
 
+@pytest.mark.parametrize("day", [SPRING, AUTUMN, ORDINARY])
+def test_a_day_of_footage_fills_every_hour_of_it(day: date) -> None:
+    whole = Span(start=day_start(day, VILNIUS), end=day_start(day + DAY, VILNIUS))
+    assert days_with([whole], VILNIUS) == [day]
+    assert hours_with([whole], day, VILNIUS) == hours_of(day, VILNIUS)
+
+
 @given(day=DAYS, zone=ZONES)
 def test_the_hours_of_a_day_fill_it_without_gap_or_overlap(day: date, zone: ZoneInfo) -> None:
     hours = hours_of(day, zone)

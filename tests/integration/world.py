@@ -1,5 +1,6 @@
 """The small world of the integration's tests: cameras, a real recorder, members, phones."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,7 +13,9 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
+import pytest
 import yaml
+from homeassistant.core import HomeAssistant
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30.0
@@ -28,6 +31,16 @@ def until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE
         if time.monotonic() > end:
             raise TimeoutError(f"waited {deadline_s} s in vain: {what}")
         time.sleep(0.05)
+
+
+async def eventually(hass: HomeAssistant, condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that the recorder has to say first."""
+    for _ in range(300):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+        await hass.async_block_till_done()
+    pytest.fail(f"waited in vain: {what}")
 
 
 def end(process: subprocess.Popen[str]) -> None:
