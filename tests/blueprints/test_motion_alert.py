@@ -3,14 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
 from homeassistant.components.blueprint.models import Blueprint
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import EVENT_CALL_SERVICE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar
@@ -30,7 +28,8 @@ from tests.integration.conftest import (  # noqa: F401  # the same world
     recorder,
     set_up,
 )
-from tests.integration.world import Recorder, member
+from tests.integration.world import member, subentry
+from tests.world import Recorder
 
 BLUEPRINT = Path(__file__).parents[2] / "blueprints" / "automation" / "safe_community" / "motion_alert.yaml"
 ROTA = "calendar.budejimas"
@@ -97,9 +96,7 @@ async def test_motion_at_night_raises_an_incident(
     hass: HomeAssistant, entry: MockConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
     freezer.move_to(at(23, 30))
-    hass.config_entries.async_add_subentry(
-        entry, ConfigSubentry(**(found := member("Zita", "coordinator")) | {"data": MappingProxyType(found["data"])})
-    )
+    hass.config_entries.async_add_subentry(entry, subentry(member("Zita", "coordinator")))
     assert await motion(hass, entry, "stotele") == [
         {"entity_id": "binary_sensor.vabalninkas_autobusu_stotele_motion", "kind": "motion", "duty_calendar": ROTA}
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
 from homeassistant.auth.models import User
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryData
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -16,7 +16,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.safe_community.client import RecorderClient
 from custom_components.safe_community.const import DOMAIN
-from tests.integration.world import PABIRZE, VABALNINKAS, Cameras, Recorder, end
+from tests.integration.world import PABIRZE, VABALNINKAS, Cameras, wait_for_files
+from tests.world import Recorder, stop
 
 type SetUp = Callable[..., Awaitable[MockConfigEntry]]
 
@@ -48,20 +49,22 @@ def hass_config_dir(hass_tmp_config_dir: str) -> str:
 def cameras(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cameras]:
     cameras = Cameras.start(tmp_path_factory.mktemp("cameras"))
     yield cameras
-    end(cameras.process)
+    stop(cameras.process)
 
 
 @pytest.fixture(scope="session")
 def recorder(cameras: Cameras, tmp_path_factory: pytest.TempPathFactory) -> Generator[Recorder]:
     """The recorder of all tests that only look: two elderships, three cameras, one of which does not answer."""
-    entries = [
-        cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS),
-        cameras.entry("kapines", "Kapinės", PABIRZE),
-        cameras.entry("aikste", "Aikštė", PABIRZE) | {"url": f"http://127.0.0.1:{cameras.port}/gone"},
-    ]
-    recorder = Recorder(tmp_path_factory.mktemp("recorder"), entries)
+    recorder = Recorder(tmp_path_factory.mktemp("recorder"))
+    recorder.write_camera_file(
+        [
+            cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS),
+            cameras.entry("kapines", "Kapinės", PABIRZE),
+            cameras.entry("aikste", "Aikštė", PABIRZE) | {"url": f"http://127.0.0.1:{cameras.port}/gone"},
+        ]
+    )
     recorder.start()
-    recorder.wait_for_footage()
+    wait_for_files(recorder, ["stotele", "kapines"])
     yield recorder
     recorder.stop()
 
@@ -69,7 +72,8 @@ def recorder(cameras: Cameras, tmp_path_factory: pytest.TempPathFactory) -> Gene
 @pytest.fixture
 def own_recorder(cameras: Cameras, tmp_path_factory: pytest.TempPathFactory) -> Generator[Recorder]:
     """A recorder that a test may stop and change."""
-    recorder = Recorder(tmp_path_factory.mktemp("own"), [cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS)])
+    recorder = Recorder(tmp_path_factory.mktemp("own"))
+    recorder.write_camera_file([cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS)])
     recorder.start()
     yield recorder
     recorder.stop()
@@ -79,7 +83,7 @@ def own_recorder(cameras: Cameras, tmp_path_factory: pytest.TempPathFactory) -> 
 async def set_up(hass: HomeAssistant) -> AsyncGenerator[SetUp]:
     """Set up the integration with a recorder and members."""
 
-    async def set_up(recorder: Recorder, *members: dict[str, object], **values: object) -> MockConfigEntry:
+    async def set_up(recorder: Recorder, *members: ConfigSubentryData, **values: object) -> MockConfigEntry:
         assert await async_setup_component(hass, "stream", {})
         assert await async_setup_component(hass, "media_source", {})
         info = await RecorderClient(async_get_clientsession(hass), recorder.url, recorder.token).info()

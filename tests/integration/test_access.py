@@ -22,7 +22,8 @@ from webrtc_models import RTCIceCandidateInit
 from custom_components.safe_community.access import Action, permits
 from custom_components.safe_community.members import Member, Role
 from tests.integration.conftest import LogIn, SetUp
-from tests.integration.world import Recorder, eventually, member
+from tests.integration.world import eventually, member
+from tests.world import Recorder
 
 CAMERA = "camera.vabalninkas_autobusu_stotele"
 OWN, FOREIGN = "vabalninkas", "pabirze"

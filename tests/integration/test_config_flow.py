@@ -14,7 +14,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.safe_community.const import DOMAIN
 from tests.integration.conftest import LogIn, SetUp
-from tests.integration.world import Recorder, member
+from tests.integration.world import member
+from tests.world import Recorder
 
 
 async def begin(hass: HomeAssistant) -> str:

@@ -8,7 +8,8 @@ from pytest_homeassistant_custom_component.components.diagnostics import get_dia
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from tests.integration.conftest import SetUp
-from tests.integration.world import Recorder, member
+from tests.integration.world import member
+from tests.world import Recorder
 
 
 async def test_diagnostics_tell_of_cameras_but_neither_secrets_nor_people(

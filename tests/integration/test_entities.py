@@ -11,7 +11,8 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
 from tests.integration.conftest import SetUp
-from tests.integration.world import VABALNINKAS, Cameras, Recorder, eventually
+from tests.integration.world import VABALNINKAS, Cameras, eventually
+from tests.world import Recorder
 
 
 def is_state(hass: HomeAssistant, entity_id: str, state: str) -> Callable[[], bool]:
@@ -101,9 +102,9 @@ async def test_cameras_come_go_and_change_their_names_without_a_reload(
 ) -> None:
     await set_up(own_recorder)
     assert hass.states.get("camera.vabalninkas_autobusu_stotele") is not None
-    old = own_recorder.cameras[0]
+    old, new = cameras.entry("stotele", "Stotelė", VABALNINKAS), cameras.entry("mokykla", "Mokykla", VABALNINKAS)
     own_recorder.stop()
-    own_recorder.cameras = [old | {"name": "Stotelė"}, cameras.entry("mokykla", "Mokykla", VABALNINKAS)]
+    own_recorder.write_camera_file([old, new])
     own_recorder.start()
     await eventually(
         hass, is_state(hass, "binary_sensor.vabalninkas_mokykla_connection", "on"), "the new camera is there"
@@ -113,7 +114,7 @@ async def test_cameras_come_go_and_change_their_names_without_a_reload(
     assert renamed.attributes["friendly_name"] == "Stotelė"
 
     own_recorder.stop()
-    own_recorder.cameras = [cameras.entry("mokykla", "Mokykla", VABALNINKAS)]
+    own_recorder.write_camera_file([new])
     own_recorder.start()
     await eventually(
         hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is None, "the old camera is gone"
@@ -121,7 +122,7 @@ async def test_cameras_come_go_and_change_their_names_without_a_reload(
     assert er.async_get(hass).async_get("camera.vabalninkas_autobusu_stotele") is None
 
     own_recorder.stop()
-    own_recorder.cameras.append(old)
+    own_recorder.write_camera_file([new, old])
     own_recorder.start()
     await eventually(
         hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is not None, "the old camera came back"

@@ -2,12 +2,10 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.setup import async_setup_component
@@ -18,7 +16,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.safe_community.access import NotPermitted
 from tests.integration.conftest import LogIn, SetUp
 from tests.integration.phones import Phone, PushService, push_service
-from tests.integration.world import Recorder, member
+from tests.integration.world import member, subentry
+from tests.world import Recorder
 
 CAMERA = "camera.vabalninkas_autobusu_stotele"
 MOTION = "binary_sensor.vabalninkas_autobusu_stotele_motion"
@@ -85,7 +84,7 @@ async def village(
         member("Zita", "coordinator", device_id=phones["zita"].device_id),
         member("Petras", "volunteer"),
     ):
-        hass.config_entries.async_add_subentry(entry, ConfigSubentry(**one | {"data": MappingProxyType(one["data"])}))
+        hass.config_entries.async_add_subentry(entry, subentry(one))
     return Village(hass, entry, phones)
 
 
@@ -142,8 +141,8 @@ async def test_when_nobody_on_duty_has_a_phone_the_coordinator_is_asked(
 async def test_when_nobody_can_be_asked_the_incident_stays_and_says_so(
     village: Village, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for subentry in list(village.entry.subentries.values()):
-        village.hass.config_entries.async_remove_subentry(village.entry, subentry.subentry_id)
+    for subentry_id in list(village.entry.subentries):
+        village.hass.config_entries.async_remove_subentry(village.entry, subentry_id)
     assert (await village.raise_incident())["alerted"] == []
     assert village.event().attributes["event_type"] == "raised"
     assert "Nobody could be alerted" in caplog.text
@@ -220,9 +219,9 @@ async def test_only_members_who_answer_may_raise_by_hand(village: Village, log_i
     stranger = await log_in("Stranger")
     with pytest.raises(NotPermitted):
         await village.raise_incident(context=Context(user_id=stranger.user.id))
-    subentry = next(found for found in village.entry.subentries.values() if found.title == "Ona")
-    data = dict(subentry.data) | {"user_id": stranger.user.id}
-    hass.config_entries.async_update_subentry(village.entry, subentry, data=data)
+    ona = next(found for found in village.entry.subentries.values() if found.title == "Ona")
+    data = dict(ona.data) | {"user_id": stranger.user.id}
+    hass.config_entries.async_update_subentry(village.entry, ona, data=data)
     with pytest.raises(NotPermitted):
         await village.raise_incident("camera.pabirze_kapines", Context(user_id=stranger.user.id))
     assert (await village.raise_incident(context=Context(user_id=stranger.user.id)))["new"]

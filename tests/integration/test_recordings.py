@@ -13,7 +13,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator,
 from custom_components.safe_community.client import RecorderClient, Span
 from custom_components.safe_community.views import clip_url
 from tests.integration.conftest import LogIn, SetUp
-from tests.integration.world import Recorder, member
+from tests.integration.world import member
+from tests.world import Recorder
 
 ROOT = "media-source://safe_community"
 
