@@ -7,18 +7,19 @@ from typing import Final, Self
 
 PART: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PATH_TIME: Final = "%Y%m%dT%H%M%SZ"
+PATH_TIME_US: Final = "%Y%m%dT%H%M%S.%fZ"
 
 
 def path_time(moment: datetime) -> str:
-    """Write a time of whole seconds for a path: 20261121T220000Z; a naive datetime raises ValueError."""
+    """Write a time for a path: 20261121T220000Z, or 20261121T220000.250000Z; a naive datetime raises ValueError."""
     if moment.tzinfo is None:
         raise ValueError("expected an aware datetime, got a naive one")
-    return moment.astimezone(UTC).strftime(PATH_TIME)
+    return moment.astimezone(UTC).strftime(PATH_TIME_US if moment.microsecond else PATH_TIME)
 
 
 def parse_path_time(text: str) -> datetime:
     """Read what path_time wrote; raises ValueError for anything else."""
-    moment = datetime.strptime(text, PATH_TIME).replace(tzinfo=UTC)
+    moment = datetime.strptime(text, PATH_TIME_US if "." in text else PATH_TIME).replace(tzinfo=UTC)
     if path_time(moment) != text:
         raise ValueError(f"expected a time such as 20261121T220000Z, got {text!r}")
     return moment

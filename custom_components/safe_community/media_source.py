@@ -1,6 +1,6 @@
 """Shows the recordings in the media browser: eldership, camera, day, hour; to each person only what they may see."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, override
 
 from homeassistant.components.camera import DOMAIN as CAMERA_DOMAIN
@@ -53,10 +53,7 @@ class RecordingsSource(MediaSource):
         if found is None or chosen.hour is None:
             raise Unresolvable(translation_domain=DOMAIN, translation_key="unknown_recording")
         entry, camera = found
-        # An hour that is not over yet ends now: the recorder plays no future.
-        end = min(chosen.hour + HOUR, dt_util.utcnow().replace(microsecond=0))
-        if end <= chosen.hour:
-            raise Unresolvable(translation_domain=DOMAIN, translation_key="unknown_recording")
+        end = await self._end_of(entry, camera, chosen.hour)
         return PlayMedia(clip_url(entry.entry_id, camera.id, chosen.hour, end), CLIP_MIME_TYPE)
 
     @override
@@ -88,6 +85,28 @@ class RecordingsSource(MediaSource):
                 translation_key="cannot_reach_recorder",
                 translation_placeholders={"reason": str(error)},
             ) from error
+
+    async def _end_of(self, entry: SafeCommunityConfigEntry, camera: RecorderCamera, hour: datetime) -> datetime:
+        """Return where a clip of an hour ends: an hour that is not over yet, with the last footage there is.
+
+        Not with the present moment: what is being recorded would still come into such a clip while somebody plays it.
+        """
+        now = dt_util.utcnow()
+        if hour + HOUR <= now:
+            return hour + HOUR
+        if hour >= now:
+            raise Unresolvable(translation_domain=DOMAIN, translation_key="unknown_recording")
+        try:
+            footage = await entry.runtime_data.client.footage(camera.id, hour, now)
+        except RecorderError as error:
+            raise Unresolvable(
+                translation_domain=DOMAIN,
+                translation_key="cannot_reach_recorder",
+                translation_placeholders={"reason": str(error)},
+            ) from error
+        if not footage:
+            raise Unresolvable(translation_domain=DOMAIN, translation_key="unknown_recording")
+        return footage[-1].end
 
     def _root(self) -> BrowseMediaSource:
         entries = loaded_entries(self.hass)

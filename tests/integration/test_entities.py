@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
@@ -10,6 +11,16 @@ from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
+from custom_components.safe_community.client import (
+    CameraChanged,
+    CameraRemoved,
+    RecorderCamera,
+    RecorderInfo,
+    Snapshot,
+    parse_event,
+)
+from custom_components.safe_community.coordinator import Recorder as KnownRecorder
+from custom_components.safe_community.coordinator import after
 from tests.integration.conftest import SetUp
 from tests.integration.world import VABALNINKAS, Cameras, eventually
 from tests.world import Recorder
@@ -164,3 +175,44 @@ async def test_unloading_leaves_nothing_behind_and_removing_forgets(
     assert is_state(hass, "camera.vabalninkas_autobusu_stotele", "unavailable")()
     await hass.config_entries.async_remove(entry.entry_id)
     assert dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id) == []
+
+
+async def test_a_token_that_changes_while_the_recorder_runs_is_asked_for(
+    hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp
+) -> None:
+    await set_up(own_recorder)
+    own_recorder.stop()
+    (own_recorder.directory / "data" / "token").write_text("another-token-of-the-same-recorder")
+    own_recorder.start()
+
+    def asked() -> bool:
+        return [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == ["reauth"]
+
+    await eventually(hass, asked, "the new token is asked for")
+    assert is_state(hass, "camera.vabalninkas_autobusu_stotele", "unavailable")()
+
+
+def camera(camera_id: str, eldership_id: str = VABALNINKAS, **state: Any) -> RecorderCamera:
+    known = {"connection": "connected", "since": "2026-11-21T22:00:00Z", "recording": True, "motion": False}
+    place = {"id": eldership_id, "name": eldership_id.title()}
+    return RecorderCamera.parse({"id": camera_id, "name": camera_id, "eldership": place, "state": known | state})
+
+
+def test_events_change_what_is_known() -> None:
+    info = RecorderInfo(recorder_id="1", name="Biržai", version="1")
+    known = after(KnownRecorder(info=info, cameras={}), Snapshot(info, (camera("b"), camera("a", "pabirze"))))
+    assert list(known.elderships) == ["pabirze", "vabalninkas"]
+    moved = after(known, CameraChanged(camera("b", motion=True)))
+    assert moved.cameras["b"].state.motion
+    assert not known.cameras["b"].state.motion, "what was known is not changed behind anybody's back"
+    gone = after(moved, CameraRemoved("a"))
+    assert (list(gone.cameras), list(gone.elderships)) == (["b"], ["vabalninkas"])
+    assert after(gone, CameraRemoved("a")) == gone
+
+
+def test_an_event_of_a_later_recorder_is_left_out_and_a_broken_one_is_not() -> None:
+    assert parse_event({"type": "observation", "what": "covered"}) is None
+    with pytest.raises(KeyError):
+        parse_event({"type": "camera_removed"})
+    with pytest.raises(ValueError, match="offset"):
+        camera("a", since="2026-11-21T22:00:00")

@@ -34,12 +34,24 @@ def test_any_text_is_an_identifier_or_a_value_error(text: str) -> None:
     assert str(recording) == text
 
 
-@given(TIMES)
-def test_every_time_is_read_back_as_it_was_written(time: datetime) -> None:
-    assert parse_path_time(path_time(time)) == time
+@given(TIMES, st.integers(0, 999_999))
+def test_every_time_is_read_back_as_it_was_written(time: datetime, microsecond: int) -> None:
+    exact = time.replace(microsecond=microsecond)
+    assert parse_path_time(path_time(exact)) == exact
 
 
-@pytest.mark.parametrize("text", ["", "20261121T2200Z", "20261121T220000", "2026-11-21T22:00:00Z", "20261121T250000Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "20261121T2200Z",
+        "20261121T220000",
+        "2026-11-21T22:00:00Z",
+        "20261121T250000Z",
+        "20261121T220000.000000Z",
+        "20261121T220000.5Z",
+    ],
+)
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="time"):
         parse_path_time(text)

@@ -1,12 +1,16 @@
 """From the media browser's first page to a clip's bytes, for those who may see it."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from aiohttp import ClientError, web
+from aiohttp.test_utils import TestServer
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
@@ -100,8 +104,10 @@ async def test_a_person_walks_to_a_clip_and_plays_it(
     assert whole.headers["Cache-Control"] == "private, no-store"
     beyond = await player.get(clip["url"], headers={"Range": f"bytes={10**9}-"})
     assert beyond.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    # The camera records on, the clip stays what it was.
+    await asyncio.sleep(2)
     same = await player.get(clip["url"], headers={"If-None-Match": whole.headers["ETag"]})
-    assert same.status in (HTTPStatus.NOT_MODIFIED, HTTPStatus.OK)
+    assert same.status == HTTPStatus.NOT_MODIFIED
 
 
 async def test_a_specialist_of_one_eldership_starts_at_its_cameras(
@@ -190,6 +196,57 @@ async def test_a_recorder_that_is_away_is_a_bad_gateway(
     client = await hass_client()
     path = f"/api/safe_community/clip/{entry.entry_id}/stotele/20261121T220000Z/20261121T230000Z.mp4"
     assert (await client.get(path)).status == HTTPStatus.BAD_GATEWAY
+
+
+async def test_a_clip_that_breaks_off_is_not_taken_for_whole(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, hass_client: ClientSessionGenerator
+) -> None:
+    async def promise_more_than_comes(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "video/mp4", "Content-Length": "1000000"})
+        await answer.prepare(request)
+        await answer.write(bytes(1000))
+        assert request.transport is not None
+        request.transport.abort()
+        return answer
+
+    app = web.Application()
+    app.router.add_get("/", promise_more_than_comes)
+    async with TestServer(app, host="127.0.0.1") as server:
+        entry = await set_up(recorder)
+        client = await hass_client()
+        start = datetime(2026, 11, 21, 22, tzinfo=UTC)
+        session = async_get_clientsession(hass)
+        with patch.object(RecorderClient, "clip", lambda *_: session.get(server.make_url("/"))):
+            answer = await client.get(clip_url(entry.entry_id, "kapines", start, start + timedelta(hours=1)))
+            assert answer.status == HTTPStatus.OK
+            with pytest.raises(ClientError):
+                await answer.read()
+
+
+async def test_with_two_recorders_a_person_chooses_one_first(
+    hass: HomeAssistant,
+    recorder: Recorder,
+    own_recorder: Recorder,
+    set_up: SetUp,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    first, second = await set_up(recorder), await set_up(own_recorder)
+    browser = Browser(await hass_ws_client(hass))
+    root = await browser.open(ROOT)
+    assert {str(found["media_content_id"]) for found in root["children"]} == {
+        f"{ROOT}/{first.entry_id}",
+        f"{ROOT}/{second.entry_id}",
+    }
+    assert titles(await browser.open(f"{ROOT}/{first.entry_id}")) == ["Pabiržė", "Vabalninkas"]
+    assert titles(await browser.open(f"{ROOT}/{second.entry_id}")) == ["Autobusų stotelė"]
+    own_recorder.stop()
+    camera = f"{ROOT}/{second.entry_id}/vabalninkas/stotele"
+    assert "cannot be reached" in await browser.refusal("browse_media", camera)
+    now = dt_util.utcnow().replace(minute=0, second=0)
+    hour = f"{camera}/{now.date()}/{now:%Y%m%dT%H%M%SZ}"
+    assert "cannot be reached" in await browser.refusal("resolve_media", hour)
+    future = f"{camera}/2099-01-01/20990101T000000Z"
+    assert await browser.refusal("resolve_media", future) == "There is no such recording"
 
 
 async def test_the_day_on_which_the_clocks_go_back_shows_its_doubled_hour_twice(
