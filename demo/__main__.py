@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import yaml
@@ -22,15 +22,60 @@ from demo import home_assistant, scheme, village
 from demo.home_assistant import ROOT, CannotSetUp, HomeAssistant
 from demo.waiting import WaitedTooLong, until
 
-_FOLDER = ROOT / ".develop"
 _SYSTEM_PYTHON = "/usr/bin/python3"  # which has GStreamer's bindings
-_PORTS = {"cameras": 8554, "cameras' control": 8555, "recorder": 8710, "Home Assistant": 8123, "phones": 8124}
-_RECORDER = f"http://127.0.0.1:{_PORTS['recorder']}"
-_HOME_ASSISTANT = f"http://127.0.0.1:{_PORTS['Home Assistant']}"
-_PHONES = f"http://127.0.0.1:{_PORTS['phones']}"
 _QUOTA_GB = 5.0
 _STOPPING_S = 12.0
 _STOPPING_ORDER = ("phones", "home_assistant", "recorder", "cameras")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a village has its data and its ports."""
+
+    folder: Path
+    cameras: int = 8554
+    control: int = 8555
+    recorder: int = 8710
+    home_assistant: int = 8123
+    phones: int = 8124
+
+    @classmethod
+    def anywhere(cls, folder: Path) -> Self:
+        """Ports that are free now."""
+        with contextlib.ExitStack() as stack:
+            probes = [stack.enter_context(socket.socket()) for _ in range(5)]
+            for probe in probes:
+                probe.bind(("127.0.0.1", 0))
+            return cls(folder, *(probe.getsockname()[1] for probe in probes))
+
+    @property
+    def recorder_url(self) -> str:
+        """The recorder's address."""
+        return f"http://127.0.0.1:{self.recorder}"
+
+    @property
+    def home_assistant_url(self) -> str:
+        """Home Assistant's address."""
+        return f"http://127.0.0.1:{self.home_assistant}"
+
+    @property
+    def phones_url(self) -> str:
+        """The address of the phones' page."""
+        return f"http://127.0.0.1:{self.phones}"
+
+    @property
+    def control_url(self) -> str:
+        """Where the cameras are told what to show."""
+        return f"http://127.0.0.1:{self.control}"
+
+    @property
+    def list_path(self) -> Path:
+        """Where a running village's addresses and processes stand, for programs."""
+        return self.folder / "village.json"
+
+    def token(self) -> str:
+        """The recorder's bearer token."""
+        return (self.folder / "recorder" / "token").read_text().strip()
 
 
 class Died(Exception):
@@ -66,6 +111,7 @@ class Child:
 class Village:
     """The processes, in the order in which they were started."""
 
+    place: Place
     elderships: tuple[village.Eldership, ...]
     with_home_assistant: bool
     children: list[Child] = field(default_factory=list)
@@ -77,7 +123,7 @@ class Village:
 
     def run(self, name: str, command: list[str], given: Any = None, **environment: str) -> Child:
         """Start a process; `given` goes to its standard input as JSON."""
-        log = _FOLDER / "logs" / f"{name}.log"
+        log = self.place.folder / "logs" / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
@@ -101,14 +147,14 @@ class Village:
     async def set_up(self) -> None:
         """Start everything and wait until it really is ready."""
         self.say(f"{sum(len(eldership.cameras) for eldership in self.elderships)} cameras: starting")
-        ports = ["--port", str(_PORTS["cameras"]), "--control-port", str(_PORTS["cameras' control"])]
+        ports = ["--port", str(self.place.cameras), "--control-port", str(self.place.control)]
         cameras = self.run(
             "cameras", [_SYSTEM_PYTHON, "-m", "demo.cameras", *ports], village.stream_spec(self.elderships)
         )
         if self.with_home_assistant:
             self.say("Home Assistant: starting")
-            folder, log = _FOLDER / "home_assistant", _FOLDER / "logs" / "home_assistant.log"
-            home_assistant.write_configuration(folder, _PORTS["Home Assistant"])
+            folder, log = self.place.folder / "home_assistant", self.place.folder / "logs" / "home_assistant.log"
+            home_assistant.write_configuration(folder, self.place.home_assistant)
             log.unlink(missing_ok=True)
             house = self._took("home_assistant", home_assistant.start(folder, log), log)
         await until("the cameras", lambda: cameras.ready_line() is not None)
@@ -119,25 +165,27 @@ class Village:
                 await self._settle(session, house)
 
     async def _start_recorder(self, session: aiohttp.ClientSession) -> None:
-        camera_file = _FOLDER / "cameras.yaml"
-        content = village.camera_file(self.elderships, _PORTS["cameras"], quota_gb=_QUOTA_GB)
+        camera_file = self.place.folder / "cameras.yaml"
+        content = village.camera_file(self.elderships, self.place.cameras, quota_gb=_QUOTA_GB)
         camera_file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
-        where = ["--config", str(camera_file), "--data", str(_FOLDER / "recorder"), "--port", str(_PORTS["recorder"])]
+        data = self.place.folder / "recorder"
+        where = ["--config", str(camera_file), "--data", str(data), "--port", str(self.place.recorder)]
         command = [sys.executable, "-m", "safe_community_recorder", *where]
         self.run("recorder", command, PYTHONPATH=str(ROOT / "recorder_addon"))
         count = sum(len(eldership.cameras) for eldership in self.elderships)
-        await until("the recorder", lambda: _answers(session, f"{_RECORDER}/health"))
+        await until("the recorder", lambda: _answers(session, f"{self.place.recorder_url}/health"))
         self.say("recorder: ready")
-        await until("all cameras to be recorded", lambda: _recording(session, count))
+        await until("all cameras to be recorded", lambda: _recording(session, self.place, count))
         self.say(f"recorder: records {count} of {count} cameras")
 
     async def _settle(self, session: aiohttp.ClientSession, house: Child) -> None:
-        await home_assistant.wait_until_serving(_HOME_ASSISTANT, house.alive)
+        url = self.place.home_assistant_url
+        await home_assistant.wait_until_serving(url, house.alive)
         owner = village.PEOPLE[0]
-        if await home_assistant.is_onboarded(_HOME_ASSISTANT, session):
-            admin = await home_assistant.log_in(_HOME_ASSISTANT, session, owner.user, owner.password)
+        if await home_assistant.is_onboarded(url, session):
+            admin = await home_assistant.log_in(url, session, owner.user, owner.password)
         else:
-            admin = await home_assistant.onboard(_HOME_ASSISTANT, session, owner.name, owner.user, owner.password)
+            admin = await home_assistant.onboard(url, session, owner.name, owner.user, owner.password)
             self.say("Home Assistant: onboarded")
         await home_assistant.wait_until_running(admin)
         self.say("Home Assistant: ready")
@@ -147,15 +195,15 @@ class Village:
     async def _settle_scheme(self, admin: HomeAssistant) -> None:
         user_ids = await scheme.make_accounts(admin, village.PEOPLE)
         self.say("accounts: ready")
-        entry_id = await scheme.connect_recorder(admin, _RECORDER, _token())
+        entry_id = await scheme.connect_recorder(admin, self.place.recorder_url, self.place.token())
         self.say("integration: connected with the recorder")
         people = [
             {"user": person.user, "password": person.password, "name": person.name}
             for person in village.PEOPLE
             if person.phone
         ]
-        state = ["--state", str(_FOLDER / "phones.json"), "--port", str(_PORTS["phones"])]
-        command = [sys.executable, "-m", "demo.phones", "--home-assistant", _HOME_ASSISTANT, *state]
+        state = ["--state", str(self.place.folder / "phones.json"), "--port", str(self.place.phones)]
+        command = [sys.executable, "-m", "demo.phones", "--home-assistant", admin.url, *state]
         phones = self.run("phones", command, people)
         await until("the phones", lambda: phones.ready_line() is not None)
         self.say("phones: registered")
@@ -164,6 +212,20 @@ class Village:
         areas = await scheme.tidy_areas(admin, self.elderships)
         await scheme.make_alerts(admin, self.elderships, areas)
         self.say("members, duty rota and alerts: ready")
+
+    def write_list(self) -> None:
+        """Leave a note of the addresses and the processes for programs."""
+        note = {
+            "control": self.place.control_url,
+            "recorder": self.place.recorder_url,
+            "home_assistant": self.place.home_assistant_url,
+            "phones": self.place.phones_url,
+            "folder": str(self.place.folder),
+            "children": {child.name: child.process.pid for child in self.children},
+        }
+        beside = self.place.list_path.with_suffix(".new")
+        beside.write_text(json.dumps(note), encoding="utf-8")
+        beside.replace(self.place.list_path)
 
     async def watch(self) -> None:
         """Until a process ends by itself: Died, with the tail of its log."""
@@ -197,15 +259,11 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-async def _recording(session: aiohttp.ClientSession, count: int) -> bool:
-    headers = {"Authorization": f"Bearer {_token()}"}
-    async with session.get(f"{_RECORDER}/api/v1/cameras", headers=headers) as response:
+async def _recording(session: aiohttp.ClientSession, place: Place, count: int) -> bool:
+    headers = {"Authorization": f"Bearer {place.token()}"}
+    async with session.get(f"{place.recorder_url}/api/v1/cameras", headers=headers) as response:
         cameras = (await response.json())["cameras"]
     return sum(bool(camera["state"]["recording"]) for camera in cameras) == count
-
-
-def _token() -> str:
-    return (_FOLDER / "recorder" / "token").read_text().strip()
 
 
 # --- what a person sees -----------------------------------------------------------------------------------------------
@@ -227,20 +285,21 @@ def _table() -> str:
     return "\n".join(f"    {line.rstrip()}" for line in lines)
 
 
-def _where_to_look(elderships: tuple[village.Eldership, ...], with_home_assistant: bool) -> str:
+def _where_to_look(place: Place, elderships: tuple[village.Eldership, ...], with_home_assistant: bool) -> str:
     camera = elderships[0].cameras[0]
-    move = f"curl -X POST 'http://127.0.0.1:{_PORTS["cameras' control"]}/move?camera={camera.id}&seconds=10'"
-    stream = f"rtsp://{village.CAMERA_USER}:{village.CAMERA_PASSWORD}@127.0.0.1:{_PORTS['cameras']}/{camera.id}/main"
+    folder = place.folder.relative_to(ROOT) if place.folder.is_relative_to(ROOT) else place.folder
+    move = f"curl -X POST '{place.control_url}/move?camera={camera.id}&seconds=10'"
+    stream = f"rtsp://{village.CAMERA_USER}:{village.CAMERA_PASSWORD}@127.0.0.1:{place.cameras}/{camera.id}/main"
     recorder = f"""\
-  Recorder         {_RECORDER}/openapi.json   (its token: .develop/recorder/token)
+  Recorder         {place.recorder_url}/openapi.json   (its token: {folder}/recorder/token)
   A camera         {stream}
-  Logs             .develop/logs/
+  Logs             {folder}/logs/
 """
     if not with_home_assistant:
         return f"\n{recorder}\n  Make something move:\n    {move}\n\n  Ctrl-C stops everything.\n"
     return f"""
-  Home Assistant   {_HOME_ASSISTANT}
-  Phones           {_PHONES}
+  Home Assistant   {place.home_assistant_url}
+  Phones           {place.phones_url}
 {recorder}
 {_table()}
 
@@ -264,17 +323,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cameras", type=int, default=most, metavar="N", help=f"1 to {most}; default all")
     parser.add_argument("--fresh", action="store_true", help="delete the data of earlier starts first")
     parser.add_argument("--no-home-assistant", action="store_true", help="only the cameras and the recorder")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".develop", help="where the data are; default .develop")
+    parser.add_argument("--any-ports", action="store_true", help="free ports; FOLDER/village.json tells which")
     arguments = parser.parse_args()
     if not 1 <= arguments.cameras <= most:
         parser.error(f"expected 1 to {most} cameras, got {arguments.cameras}")
     return arguments
 
 
-def _taken_ports(with_home_assistant: bool) -> list[str]:
+def _taken_ports(place: Place, with_home_assistant: bool) -> list[str]:
+    ports = {"cameras": place.cameras, "cameras' control": place.control, "recorder": place.recorder}
+    if with_home_assistant:
+        ports |= {"Home Assistant": place.home_assistant, "phones": place.phones}
     taken = []
-    for name, port in _PORTS.items():
-        if name in {"Home Assistant", "phones"} and not with_home_assistant:
-            continue
+    for name, port in ports.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -284,8 +346,7 @@ def _taken_ports(with_home_assistant: bool) -> list[str]:
     return taken
 
 
-async def _live(elderships: tuple[village.Eldership, ...], with_home_assistant: bool) -> int:
-    here = Village(elderships, with_home_assistant)
+async def _live(here: Village) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -296,7 +357,8 @@ async def _live(elderships: tuple[village.Eldership, ...], with_home_assistant: 
         await asyncio.wait({stopping, watching, setting_up}, return_when=asyncio.FIRST_COMPLETED)
         if setting_up.done() and not watching.done():
             setting_up.result()
-            print(_where_to_look(elderships, with_home_assistant), flush=True)
+            here.write_list()
+            print(_where_to_look(here.place, here.elderships, here.with_home_assistant), flush=True)
             await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
         if watching.done():
             watching.result()
@@ -319,7 +381,9 @@ def main() -> int:
     """Run the village; the exit code."""
     arguments = _arguments()
     with_home_assistant = not arguments.no_home_assistant
-    if taken := _taken_ports(with_home_assistant):
+    folder = arguments.folder.absolute()
+    place = Place.anywhere(folder) if arguments.any_ports else Place(folder)
+    if taken := _taken_ports(place, with_home_assistant):
         print(
             f"develop: something listens already on 127.0.0.1 at {', '.join(taken)}.\n"
             "Is another scripts/develop running? Stop it, or whatever else is there, and start again.",
@@ -327,9 +391,10 @@ def main() -> int:
         )
         return 1
     if arguments.fresh:
-        shutil.rmtree(_FOLDER, ignore_errors=True)
-    (_FOLDER / "logs").mkdir(parents=True, exist_ok=True)
-    return asyncio.run(_live(village.choose(arguments.cameras), with_home_assistant))
+        shutil.rmtree(folder, ignore_errors=True)
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    place.list_path.unlink(missing_ok=True)
+    return asyncio.run(_live(Village(place, village.choose(arguments.cameras), with_home_assistant)))
 
 
 if __name__ == "__main__":

@@ -137,9 +137,12 @@ class District:
             stream.group = group
         data = group.pop(0)
         for source in sources:
+            clock = source.get_clock()
+            if clock is None:  # its viewer has gone in this moment
+                continue
             picture = Gst.Buffer.new_wrapped(data)
             age = int((time.time() - at) * Gst.SECOND)
-            picture.pts = max(source.get_clock().get_time() - source.get_base_time() - age, 0)
+            picture.pts = max(clock.get_time() - source.get_base_time() - age, 0)
             picture.duration = Gst.SECOND // stream.kind.rate
             source.emit("push-buffer", picture)
 

@@ -26,7 +26,7 @@ CAMERA_PASSWORD = "s3cret-of-the-camera"
 ELDERSHIPS = ({"id": "vabalninkas", "name": "Vabalninkas"}, {"id": "pabirze", "name": "Pabiržė"})
 
 
-def wait_until[T](condition: Callable[[], T], timeout_s: float = 30, every_s: float = 0.1) -> T:
+def wait_until[T](condition: Callable[[], T | None], timeout_s: float = 30, every_s: float = 0.1) -> T:
     """The first true value of the condition; AssertionError when it stays false."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):

@@ -83,7 +83,10 @@ class Recorder:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await runner.cleanup()
-            await asyncio.gather(*(pipeline.stop() for pipeline in self._cameras.values()))
+            stops = [pipeline.stop() for pipeline in self._cameras.values()]
+            for failure in await asyncio.gather(*stops, return_exceptions=True):
+                if failure is not None:
+                    _LOGGER.error("camera not stopped cleanly", exc_info=failure)
             sampler.close()
             await archive.stop()
         _LOGGER.info("stopped")

@@ -12,4 +12,5 @@ class Cause(StrEnum):
     NO_KEYFRAME = "no_keyframe"
     PACKETS_LOST = "packets_lost"
     RECORDER_STOPPED = "recorder_stopped"
+    RECORDER_FAILED = "recorder_failed"
     DISK = "disk"

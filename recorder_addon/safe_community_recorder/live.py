@@ -1,7 +1,7 @@
 """Live streams: the one connection's pictures for many viewers; a slow viewer loses pictures, never anybody else's."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from .media.h264 import AccessUnit, VideoFormat
 from .media.mpegts import TransportStream
@@ -31,7 +31,7 @@ class LiveChannel:
         return self._group[0] if self._group else None
 
     def push(self, unit: AccessUnit) -> None:
-        """The next picture."""
+        """The next picture. Raises FFmpegError when it cannot be muxed; nobody is shown it then."""
         if unit.is_key:
             self._group = [unit]
             self._group_bytes = []
@@ -44,20 +44,28 @@ class LiveChannel:
             for viewer in self._viewers:
                 viewer.offer(data, is_key=unit.is_key)
 
-    async def mpegts(self) -> AsyncIterator[bytes]:
-        """An endless MPEG transport stream that begins with the newest keyframe."""
+    def end(self) -> None:
+        """The camera is gone, or its stream makes no sense: viewers are let go, to come again when they like."""
+        self._group = []
+        self._group_bytes = []
+        self._stream = None
+        for viewer in self._viewers:
+            viewer.end()
+
+    async def mpegts(self) -> AsyncGenerator[bytes]:
+        """An MPEG transport stream that begins with the newest keyframe and ends when the camera goes away."""
         if not self._viewers:
             self._stream = None
             self._group_bytes = []
             for unit in self._group:
                 self._mux(unit)
         viewer = _Viewer()
-        for data in self._group_bytes:
-            viewer.offer(data, is_key=data is self._group_bytes[0])
+        for position, muxed in enumerate(self._group_bytes):
+            viewer.offer(muxed, is_key=position == 0)
         self._viewers.add(viewer)
         try:
-            while True:
-                yield await viewer.take()
+            while (data := await viewer.take()) is not None:
+                yield data
         finally:
             self._viewers.discard(viewer)
 
@@ -74,7 +82,7 @@ class _Viewer:
     """What waits for one viewer. When too much waits, all of it goes and the viewer continues at the next keyframe."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
+        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._skipping = False
 
     def offer(self, data: bytes, *, is_key: bool) -> None:
@@ -89,5 +97,8 @@ class _Viewer:
                 return
         self._waiting.put_nowait(data)
 
-    async def take(self) -> bytes:
+    def end(self) -> None:
+        self._waiting.put_nowait(None)
+
+    async def take(self) -> bytes | None:
         return await self._waiting.get()

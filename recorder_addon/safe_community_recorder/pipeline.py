@@ -1,9 +1,12 @@
 """One camera from its stream to disk, live viewers and vision."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+
+from av.error import FFmpegError
 
 from . import utc
 from .archive.archive import Archive, CameraArchive
@@ -15,6 +18,8 @@ from .ingest.source import Source
 from .live import LiveChannel
 from .media.h264 import AccessUnit
 from .watch import Sampler, Watch
+
+_LOGGER = logging.getLogger(__name__)
 
 # While the sub-stream gives pictures, the main stream's are not decoded.
 _SUB_STREAM_SILENCE_US = 5 * utc.SECOND_US
@@ -91,9 +96,14 @@ class Pipeline:
         }
 
     def _main_unit(self, unit: AccessUnit) -> None:
-        self.live.push(unit)
+        # Footage comes first: whatever happens to a viewer must not touch it.
         if self._builder is not None:
             self._builder.push(unit)
+        try:
+            self.live.push(unit)
+        except FFmpegError as error:
+            _LOGGER.warning("live stream interrupted", extra={"camera": self.camera.id, "problem": error.strerror})
+            self.live.end()
         if unit.is_key and unit.arrival_us - self._watched_us > _SUB_STREAM_SILENCE_US:
             self._watch.keyframe(unit.video, unit.nals, unit.arrival_us)
 
@@ -109,6 +119,7 @@ class Pipeline:
                 self._builder.flush()
                 self._recording.interrupted(state.cause or Cause.CAMERA_UNREACHABLE)
             self._watch.blind()
+            self.live.end()
         self._on_change(self)
 
     def _sub_state(self, _state: FeedState) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
-import safe_community_recorder
 import yaml
 from PIL import Image
+from securetar import atomic_contents_add
+
+import safe_community_recorder
 from safe_community_recorder import supervisor
 from safe_community_recorder.supervisor import Options
-from securetar import atomic_contents_add
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "recorder_addon"

@@ -6,6 +6,7 @@ from functools import cache
 
 import av
 import numpy as np
+
 from safe_community_recorder.media.h264 import (
     NAL_PPS,
     NAL_SPS,

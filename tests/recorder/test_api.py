@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 import aiohttp
 import jsonschema
 import pytest
+
 from safe_community_recorder.api.events import Hub
 from safe_community_recorder.api.server import Services, build_app, openapi_document
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.identity import Identity
-
 from tests.world import Answer, Cameras, Recorder, last, text, wait_until
 
 MINUTE = timedelta(minutes=1)

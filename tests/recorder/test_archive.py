@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from safe_community_recorder import utc
 from safe_community_recorder.archive.archive import Archive, CameraArchive
 from safe_community_recorder.archive.retention import Storage
@@ -14,7 +15,6 @@ from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.clip import NoFootageError
 from safe_community_recorder.media.cmaf import Group, Sample
 from safe_community_recorder.media.h264 import length_prefixed
-
 from tests.recorder.footage import PICTURE_90K, encode
 
 S = utc.SECOND_US

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from safe_community_recorder.media import cmaf
 from safe_community_recorder.media.boxes import BoxError
 from safe_community_recorder.media.clip import Clip, NoFootageError, build_clip
@@ -26,7 +27,6 @@ from safe_community_recorder.media.h264 import (
 )
 from safe_community_recorder.media.mpegts import TransportStream
 from safe_community_recorder.media.picture import PictureError, decode_keyframe, to_gray, to_jpeg
-
 from tests.recorder.footage import PICTURE_90K, brightness_of, encode
 
 T0 = 1_795_330_489_123_456  # 2026-11-22, with odd microseconds

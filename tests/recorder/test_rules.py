@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from safe_community_recorder import config, utc
 from safe_community_recorder.api.authorization import TICKET_LIFETIME_S, Tickets
 from safe_community_recorder.api.clip_response import byte_range
@@ -22,7 +23,6 @@ from safe_community_recorder.logs import JsonFormatter, redact
 from safe_community_recorder.media.cmaf import Group
 from safe_community_recorder.media.h264 import AccessUnit
 from safe_community_recorder.vision.motion import MotionDetector
-
 from tests.recorder.footage import encode
 
 NOW_US = 1_795_330_489_000_000

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+
 from safe_community_recorder import supervisor
 from safe_community_recorder.supervisor import Options, OptionsError, SupervisorRefusal
-
 from tests.app.fake_supervisor import FakeSupervisor, serving
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")

@@ -177,6 +177,8 @@ class _Handlers:
         has_ticket = self._tickets.valid(ticket, camera_id, int(time.time()))
         require(has_ticket or has_token(request, self._services.identity.token))
         _, camera = self._camera(request)
+        if camera.live.keyframe is None:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", "the camera sends no pictures now")
         response = web.StreamResponse(headers={"Content-Type": "video/mp2t", "Cache-Control": "no-store"})
         await response.prepare(request)
         try:

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ..cause import Cause
 from ..media.boxes import BoxError
 from ..media.clip import Clip, NoFootageError, build_clip
@@ -167,9 +169,8 @@ class CameraArchive:
 
     async def run(self) -> None:
         """Writes what is handed over, until cancelled."""
-        loop = asyncio.get_running_loop()
         if self._last_end_us is not None:
-            await loop.run_in_executor(self._disk, self._open_gap, Cause.RECORDER_STOPPED)
+            await self._take(Cause.RECORDER_STOPPED)
         while True:
             await self._take(await self._waiting.get())
 
@@ -182,18 +183,20 @@ class CameraArchive:
 
     async def _take(self, item: Group | Cause) -> None:
         loop = asyncio.get_running_loop()
-        if isinstance(item, Cause):
-            self._tell(recording=False)
-            await loop.run_in_executor(self._disk, self._open_gap, item)
-            return
         try:
-            await loop.run_in_executor(self._disk, self._write, item)
+            if isinstance(item, Cause):
+                self._tell(recording=False)
+                await loop.run_in_executor(self._disk, self._open_gap, item)
+            else:
+                await loop.run_in_executor(self._disk, self._write, item)
+                self._tell(recording=True)
         except OSError as error:
             self.lost_groups += 1
             self._tell(recording=False)
             _LOGGER.error("footage cannot be written", extra={"camera": self._camera_id, "problem": error.strerror})
-        else:
-            self._tell(recording=True)
+        except SQLAlchemyError as error:
+            # The footage is on the disk. The next group's row, or the next start, puts the index right.
+            _LOGGER.error("index cannot be written", extra={"camera": self._camera_id, "problem": str(error)})
 
     def _tell(self, *, recording: bool) -> None:
         if recording != self.recording:
@@ -206,7 +209,6 @@ class CameraArchive:
         try:
             if self._writer is not None and not self._writer.takes(group):
                 self._close_file()
-            is_new = self._writer is None
             writer = self._writer or RecordingWriter(self._root, self._camera_id, group)
             self._writer = writer
             writer.append(group)
@@ -214,22 +216,16 @@ class CameraArchive:
             self._abandon_file()
             self._open_gap(Cause.DISK)
             raise
-        if is_new:
-            row = RecordingRow(
-                writer.path, self._camera_id, writer.start_us, writer.end_us, writer.size_bytes, complete=False
-            )
-            self._index.add(row)
-        else:
-            self._index.grown(writer.path, writer.end_us, writer.size_bytes)
-        self._close_gap(group.start_us)
-        self._last_end_us = group.end_us
+        last_end_us, self._last_end_us = self._last_end_us, group.end_us
+        self._index.put(writer.row(complete=False))
+        self._close_gap(last_end_us, group.start_us)
 
-    def _close_gap(self, start_us: int) -> None:
+    def _close_gap(self, last_end_us: int | None, start_us: int) -> None:
         if self._gap_open:
             self._index.gap_closed(self._camera_id, start_us)
             self._gap_open = False
-        elif self._last_end_us is not None and start_us - self._last_end_us > TOLERANCE_US:
-            self._index.gap_opened(self._camera_id, self._last_end_us, Cause.PACKETS_LOST)
+        elif last_end_us is not None and start_us - last_end_us > TOLERANCE_US:
+            self._index.gap_opened(self._camera_id, last_end_us, Cause.PACKETS_LOST)
             self._index.gap_closed(self._camera_id, start_us)
 
     def _open_gap(self, cause: Cause) -> None:
@@ -243,7 +239,7 @@ class CameraArchive:
         if writer is not None:
             writer.close()
             if writer.size_bytes:
-                self._index.completed(writer.path, writer.end_us, writer.size_bytes)
+                self._index.put(writer.row(complete=True))
 
     def _abandon_file(self) -> None:
         """After a failed write: the next group begins a new file."""

@@ -62,18 +62,13 @@ class Index:
         """Closes all connections."""
         self._engine.dispose()
 
-    def add(self, row: RecordingRow) -> None:
-        """A new file."""
+    def put(self, row: RecordingRow) -> None:
+        """A file is new, or has got longer, or is complete. Puts right what an earlier failure left out."""
+        values = {name: getattr(row, name) for name in _COLUMNS}
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(_RECORDING).values({name: getattr(row, name) for name in _COLUMNS}))
-
-    def grown(self, path: str, end_us: int, size_bytes: int) -> None:
-        """A file has got longer."""
-        self._update(path, end_us=end_us, size_bytes=size_bytes)
-
-    def completed(self, path: str, end_us: int, size_bytes: int) -> None:
-        """Nothing more will be written to a file."""
-        self._update(path, end_us=end_us, size_bytes=size_bytes, complete=True)
+            known = connection.execute(sa.update(_RECORDING).where(_RECORDING.c.path == row.path).values(values))
+            if known.rowcount == 0:
+                connection.execute(sa.insert(_RECORDING).values(values))
 
     def remove(self, paths: Sequence[str]) -> None:
         """Files that are no longer there."""
@@ -131,10 +126,6 @@ class Index:
         """Gaps that ended before this instant are no longer of interest."""
         with self._engine.begin() as connection:
             connection.execute(sa.delete(_GAP).where(_GAP.c.end_us < before_us))
-
-    def _update(self, path: str, **values: object) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(sa.update(_RECORDING).where(_RECORDING.c.path == path).values(**values))
 
     def _select(self, *conditions: sa.ColumnElement[bool]) -> list[RecordingRow]:
         query = sa.select(*(_RECORDING.c[name] for name in _COLUMNS)).where(*conditions).order_by(_RECORDING.c.start_us)

@@ -62,9 +62,8 @@ def recover(root: Path, index: Index) -> Recovered:
             index.remove([path])
             continue
         os.truncate(root / path, file.size)
-        index.remove([path])
         start_us = file.fragments[0].utc_us
-        index.add(RecordingRow(path, camera_id, start_us, file.fragments[-1].end_us, file.size, complete=True))
+        index.put(RecordingRow(path, camera_id, start_us, file.fragments[-1].end_us, file.size, complete=True))
         if row is None:
             result.adopted += 1
         else:

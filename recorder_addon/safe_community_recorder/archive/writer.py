@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..media.cmaf import Group, encode_fragment, init_segment
 from ..media.h264 import VideoFormat
+from .index import RecordingRow
 from .layout import relative_path, same_file
 
 # A power cut may cost what was written since the last sync.
@@ -16,6 +17,7 @@ class RecordingWriter:
     """One open recording file. Its methods block on the disk and raise OSError."""
 
     def __init__(self, root: Path, camera_id: str, group: Group) -> None:
+        self._camera_id = camera_id
         self.path = relative_path(camera_id, group.start_us)
         self.start_us = group.start_us
         self.end_us = group.start_us
@@ -26,6 +28,10 @@ class RecordingWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._synced = time.monotonic()
+
+    def row(self, *, complete: bool) -> RecordingRow:
+        """What the index has to know of it now."""
+        return RecordingRow(self.path, self._camera_id, self.start_us, self.end_us, self.size_bytes, complete)
 
     def takes(self, group: Group) -> bool:
         """True if the group belongs into this file."""

@@ -77,6 +77,11 @@ class Feed:
             except SourceError as error:
                 connection = _AFTER.get(error.cause, Connection.UNREACHABLE)
                 self._change(FeedState(connection, error.cause, error.detail, self.state.video))
+            except Exception:
+                # A defect of ours must cost this camera seconds, not its recording.
+                _LOGGER.exception("camera's pictures cannot be taken", extra={"camera": self._name})
+                problem = "the recorder failed; its log says why"
+                self._change(FeedState(Connection.UNREACHABLE, Cause.RECORDER_FAILED, problem, self.state.video))
             finally:
                 await source.close()
             longest = _LONGEST_PAUSE_S

@@ -1,8 +1,8 @@
 """Motion by sigma-delta background estimation (Manzanera & Richefeu, PRL 28(3), 2007). Pure numpy.
 
 Departures from the paper, because frames come about once a second and not 25 times: the background moves by an eighth
-of the difference, at least by one level; and blocks that change again and again (a clock in the picture, a flag, leaves)
-are learned and left out.
+of the difference, at least by one level; and blocks that change again and again (a clock in the picture, a flag,
+leaves) are learned and left out.
 """
 
 from dataclasses import dataclass
