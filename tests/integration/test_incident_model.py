@@ -1,5 +1,6 @@
 """How an incident may go on, whatever people tap in whatever order."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,16 +12,19 @@ from custom_components.safe_community.incidents.duty import in_order_of_asking, 
 from custom_components.safe_community.incidents.model import (
     ANSWERS_TAKEN_FOR,
     COOLDOWN,
+    INCIDENTS_A_NIGHT,
+    ON_THE_WAY_FOR,
     OVER,
+    UNANSWERED_FOR,
     Alert,
     Answer,
     Incident,
     Kind,
     Refusal,
-    Stage,
     StepRefused,
     alerted,
     answered,
+    instead_of_another,
 )
 from custom_components.safe_community.members import Member, Role
 
@@ -106,14 +110,31 @@ def test_nobody_alerted_is_no_alert_and_twice_is_once_too_many() -> None:
     assert refused.value.refusal is Refusal.ALREADY_ALERTED
 
 
-def test_a_camera_waits_while_its_incident_is_open_and_for_the_cooldown() -> None:
+def test_a_camera_waits_by_how_far_people_have_got_but_never_for_hours() -> None:
+    later = NIGHT + timedelta(minutes=4)
     opened = alerted(incident(), [ONA])
-    assert opened.blocks_another_at(NIGHT + COOLDOWN * 2)
-    assert not opened.blocks_another_at(NIGHT + ANSWERS_TAKEN_FOR)
-    over = answered(opened, ONA.secret, Answer.ALL_CLEAR, NIGHT)
-    assert over.stage is Stage.ALL_CLEAR
-    assert over.blocks_another_at(NIGHT + COOLDOWN - timedelta(seconds=1))
-    assert not over.blocks_another_at(NIGHT + COOLDOWN)
+    on_my_way = answered(opened, ONA.secret, Answer.ON_MY_WAY, later)
+    for known, since, wait in (
+        (incident(), NIGHT, COOLDOWN),
+        (opened, NIGHT, UNANSWERED_FOR),
+        (on_my_way, later, ON_THE_WAY_FOR),
+        (answered(opened, ONA.secret, Answer.ALL_CLEAR, later), later, COOLDOWN),
+        (answered(on_my_way, ONA.secret, Answer.FALSE_ALARM, later), later, COOLDOWN),
+    ):
+        assert known.blocks_another_at(since + wait - timedelta(seconds=1)), known.stage
+        assert not known.blocks_another_at(since + wait), known.stage
+    # The host's clock is set back.
+    assert not opened.blocks_another_at(NIGHT - timedelta(hours=1))
+
+
+def test_a_restless_camera_stops_asking_after_so_many_incidents_a_night() -> None:
+    hour = timedelta(hours=1)
+    known = [replace(incident(), id=str(n), number=n, raised_at=NIGHT + n * hour) for n in range(INCIDENTS_A_NIGHT)]
+    now = NIGHT + INCIDENTS_A_NIGHT * hour
+    assert instead_of_another(known[:-1], now) is None
+    assert instead_of_another(known, now) is known[-1]
+    assert instead_of_another(known, NIGHT + 12 * hour) is None
+    assert instead_of_another([], now) is None
 
 
 @given(

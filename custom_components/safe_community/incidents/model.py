@@ -9,6 +9,12 @@ from typing import Any, Final, Self
 
 ANSWERS_TAKEN_FOR: Final = timedelta(hours=12)
 COOLDOWN: Final = timedelta(minutes=5)
+# What nobody answers is asked again, until there is escalation; who has set out gets the time to arrive.
+UNANSWERED_FOR: Final = timedelta(minutes=15)
+ON_THE_WAY_FOR: Final = timedelta(minutes=30)
+# More in a night and volunteers stop believing; the rest is left to staff.
+NIGHT: Final = timedelta(hours=12)
+INCIDENTS_A_NIGHT: Final = 6
 
 
 class Kind(StrEnum):
@@ -104,9 +110,15 @@ class Incident:
         """Say whether somebody may still answer."""
         return self.stage not in OVER and now - self.raised_at < ANSWERS_TAKEN_FOR
 
+    @property
+    def last_step_at(self) -> datetime:
+        """Return when somebody last did something about it."""
+        return max((response.at for response in self.responses), default=self.raised_at)
+
     def blocks_another_at(self, now: datetime) -> bool:
         """Say whether the same camera has to wait before it raises the next incident."""
-        return self.takes_answers_at(now) or now - self.raised_at < COOLDOWN
+        # A clock that was set back by hours must not silence a camera for hours.
+        return abs(now - self.last_step_at) < _WAITS[self.stage]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the incident as JSON can hold it."""
@@ -161,6 +173,28 @@ class Incident:
                 for response in data["responses"]
             ),
         )
+
+
+_WAITS: Final = {
+    Stage.RAISED: COOLDOWN,
+    Stage.ALERTED: UNANSWERED_FOR,
+    Stage.ON_MY_WAY: ON_THE_WAY_FOR,
+    Stage.ALL_CLEAR: COOLDOWN,
+    Stage.FALSE_ALARM: COOLDOWN,
+}
+
+
+def instead_of_another(of_camera: Iterable[Incident], now: datetime) -> Incident | None:
+    """Return the incident because of which a camera raises no other now: one that waits, or the night's last."""
+    tonight = sorted(
+        (incident for incident in of_camera if abs(now - incident.raised_at) < NIGHT),
+        key=lambda incident: incident.raised_at,
+    )
+    if not tonight:
+        return None
+    if tonight[-1].blocks_another_at(now) or len(tonight) >= INCIDENTS_A_NIGHT:
+        return tonight[-1]
+    return None
 
 
 def alerted(incident: Incident, alerts: Iterable[Alert]) -> Incident:

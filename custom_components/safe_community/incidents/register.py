@@ -10,7 +10,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
-from .model import Incident, Kind
+from .model import Incident, Kind, instead_of_another
 
 STORAGE_VERSION: Final = 1
 KEPT_FOR: Final = timedelta(days=400)
@@ -52,14 +52,8 @@ class IncidentRegister:
 
     def blocking(self, camera_id: str, now: datetime) -> Incident | None:
         """Return the open or recent incident because of which a camera raises no other."""
-        return next(
-            (
-                incident
-                for incident in self._incidents.values()
-                if incident.camera_id == camera_id and incident.blocks_another_at(now)
-            ),
-            None,
-        )
+        of_camera = (incident for incident in self._incidents.values() if incident.camera_id == camera_id)
+        return instead_of_another(of_camera, now)
 
     async def async_raise(
         self, *, kind: Kind, camera: tuple[str, str], eldership: tuple[str, str], now: datetime
