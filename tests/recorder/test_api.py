@@ -10,12 +10,17 @@ from urllib.parse import urlencode
 import aiohttp
 import jsonschema
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from safe_community_recorder.api.clip_response import send_clip
 from safe_community_recorder.api.events import Hub
+from safe_community_recorder.api.problems import problems
 from safe_community_recorder.api.server import Services, build_app, openapi_document
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.identity import Identity
+from safe_community_recorder.media.clip import Clip, Part
 from tests.world import Answer, Cameras, Recorder, last, text, wait_until
 
 MINUTE = timedelta(minutes=1)
@@ -229,6 +234,19 @@ def _warm_up(recording: Recorder) -> None:
     """The detector learns what is usual for twenty pictures first."""
     recording.wait_for_footage("stop", 26)
     wait_until(lambda: not recording.camera("stop")["motion"])
+
+
+async def test_a_clip_whose_file_has_just_been_deleted_breaks_off_and_never_looks_whole(tmp_path: Path) -> None:
+    present = tmp_path / "present.mp4"
+    present.write_bytes(b"x" * 1_000)
+    clip = Clip(b"head", (Part(str(present), 0, 1_000), Part(str(tmp_path / "gone.mp4"), 0, 1_000)), 0, 1)
+    app = web.Application(middlewares=[problems])
+    app.router.add_get("/", lambda request: send_clip(request, clip))
+    async with TestClient(TestServer(app)) as client:
+        answer = await client.get("/")
+        assert answer.status == 200
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()
 
 
 def test_the_document_lists_exactly_the_routes_that_there_are(tmp_path: Path) -> None:

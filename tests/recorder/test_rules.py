@@ -74,9 +74,17 @@ def test_footage_never_overlaps_or_goes_back_whatever_the_clocks_do(
 
 
 def test_a_steady_camera_keeps_its_own_clock_through_late_packets() -> None:
-    delays = [0, 300_000, 50_000, 700_000, 0]
+    # The network stalls for nine seconds, and then everything comes at once.
+    delays = [0, 300_000, 50_000, 700_000, 0, *(n * S for n in range(9, 0, -1)), 0, 0]
     units = [unit(n * 90_000, NOW_US + n * S + delay, is_key=True) for n, delay in enumerate(delays)]
-    assert [group.start_us for group in groups(units)] == [NOW_US + n * S for n in range(5)]
+    assert [group.start_us for group in groups(units)] == [NOW_US + n * S for n in range(len(delays))]
+
+
+def test_a_camera_clock_that_goes_slow_is_set_anew_after_a_while() -> None:
+    units = [unit(n * 90_000, NOW_US + n * S + n * 200_000, is_key=True) for n in range(60)]
+    lateness = [NOW_US + n * 1_200_000 - group.start_us for n, group in enumerate(groups(units))]
+    assert all(0 <= late <= 5 * S for late in lateness)
+    assert 0 in lateness[10:]
 
 
 def test_a_camera_clock_that_jumps_is_set_anew() -> None:

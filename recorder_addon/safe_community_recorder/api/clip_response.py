@@ -1,6 +1,7 @@
 """A virtual MP4 over HTTP: exact length, one byte range, validators (RFC 9110 §13–14); the kernel sends the bytes."""
 
 import asyncio
+import logging
 import re
 from http import HTTPStatus
 
@@ -9,6 +10,8 @@ from aiohttp import web
 from .. import utc
 from ..media.clip import Clip
 from .problems import Problem
+
+_LOGGER = logging.getLogger(__name__)
 
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII | re.IGNORECASE)
 
@@ -81,6 +84,15 @@ async def _send(request: web.Request, response: web.StreamResponse, clip: Clip, 
             transport = request.transport
             if transport is None:
                 raise ConnectionResetError("the client is gone")
-            with await asyncio.to_thread(open, part.path, "rb") as file:
-                await loop.sendfile(transport, file, part.offset + first - position, last - first)
+            try:
+                with await asyncio.to_thread(open, part.path, "rb") as file:
+                    sent = await loop.sendfile(transport, file, part.offset + first - position, last - first)
+            except OSError as error:
+                if not isinstance(error, ConnectionError):
+                    _LOGGER.warning("clip broken off", extra={"path": part.path, "problem": error.strerror})
+                sent = 0
+            if sent < last - first:
+                # The length has been promised: only a broken connection can still say that something is missing.
+                transport.abort()
+                return
         position += part.size

@@ -8,33 +8,49 @@ from ..media.h264 import AccessUnit, length_prefixed
 # A jump of the camera's clock beyond this is not a picture's duration.
 _LONGEST_PICTURE_90K = 10 * 90_000
 _USUAL_PICTURE_90K = 3_600
-# The camera's clock runs on its own between these bounds to the host's; beyond, it is set anew.
-_CLOCK_TOLERANCE_US = 1_000_000
+# The camera's clock is set anew when a picture arrives so much before it was taken, or so late; or when all of these
+# last groups came later than the tolerance, so that it is no stalling network but a clock that goes slow.
+_TOLERANCE_US = 1_000_000
+_LONGEST_STALL_US = 20_000_000
+_SLOW_GROUPS = 15
 _LONGEST_GROUP_BYTES = 64 << 20
 
 
 class CameraClock:
-    """UTC of a camera's pictures: its own clock between arrivals, held to the host's clock, never going back."""
+    """UTC of a camera's pictures: its own clock, set by the host's, never going back.
+
+    A picture can arrive late, but not before it was taken.
+    """
 
     def __init__(self, not_before_us: int = 0) -> None:
         self._anchor_us: int | None = None
         self._anchor_90k = 0
+        self._late_groups = 0
         self._end_us = not_before_us
 
     def start(self, dts_90k: int, arrival_us: int) -> int:
         """UTC of a keyframe with this decoding time that arrived now."""
-        if self._anchor_us is not None:
-            utc_us = self._anchor_us + (dts_90k - self._anchor_90k) * 100 // 9
-            if abs(utc_us - arrival_us) > _CLOCK_TOLERANCE_US:
-                self._anchor_us = None
-        if self._anchor_us is None:
-            self._anchor_us, self._anchor_90k = arrival_us, dts_90k
-            utc_us = arrival_us
+        utc_us = self._expected(dts_90k, arrival_us)
+        if utc_us is None:
+            utc_us = max(arrival_us, self._end_us)
+            self._anchor_us, self._anchor_90k = utc_us, dts_90k
+            self._late_groups = 0
         return max(utc_us, self._end_us)
 
     def ended(self, end_us: int) -> None:
         """A group that ends here has been given out: nothing may begin before."""
         self._end_us = end_us
+
+    def _expected(self, dts_90k: int, arrival_us: int) -> int | None:
+        """UTC by the camera's own clock, or None when that has to be set anew."""
+        if self._anchor_us is None:
+            return None
+        utc_us = self._anchor_us + (dts_90k - self._anchor_90k) * 100 // 9
+        late_us = arrival_us - utc_us
+        self._late_groups = self._late_groups + 1 if late_us > _TOLERANCE_US else 0
+        if not -_TOLERANCE_US <= late_us <= _LONGEST_STALL_US or self._late_groups >= _SLOW_GROUPS:
+            return None
+        return utc_us
 
 
 class GroupBuilder:
