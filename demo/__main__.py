@@ -13,69 +13,20 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 import yaml
 
-from demo import home_assistant, scheme, village
+from demo import home_assistant, scheme, tour, village
 from demo.home_assistant import ROOT, CannotSetUp, HomeAssistant
+from demo.place import Place
 from demo.waiting import WaitedTooLong, until
 
 _SYSTEM_PYTHON = "/usr/bin/python3"  # which has GStreamer's bindings
 _QUOTA_GB = 5.0
 _STOPPING_S = 12.0
 _STOPPING_ORDER = ("phones", "home_assistant", "recorder", "cameras")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a village has its data and its ports."""
-
-    folder: Path
-    cameras: int = 8554
-    control: int = 8555
-    recorder: int = 8710
-    home_assistant: int = 8123
-    phones: int = 8124
-
-    @classmethod
-    def anywhere(cls, folder: Path) -> Self:
-        """Ports that are free now."""
-        with contextlib.ExitStack() as stack:
-            probes = [stack.enter_context(socket.socket()) for _ in range(5)]
-            for probe in probes:
-                probe.bind(("127.0.0.1", 0))
-            return cls(folder, *(probe.getsockname()[1] for probe in probes))
-
-    @property
-    def recorder_url(self) -> str:
-        """The recorder's address."""
-        return f"http://127.0.0.1:{self.recorder}"
-
-    @property
-    def home_assistant_url(self) -> str:
-        """Home Assistant's address."""
-        return f"http://127.0.0.1:{self.home_assistant}"
-
-    @property
-    def phones_url(self) -> str:
-        """The address of the phones' page."""
-        return f"http://127.0.0.1:{self.phones}"
-
-    @property
-    def control_url(self) -> str:
-        """Where the cameras are told what to show."""
-        return f"http://127.0.0.1:{self.control}"
-
-    @property
-    def list_path(self) -> Path:
-        """Where a running village's addresses and processes stand, for programs."""
-        return self.folder / "village.json"
-
-    def token(self) -> str:
-        """The recorder's bearer token."""
-        return (self.folder / "recorder" / "token").read_text().strip()
 
 
 class Died(Exception):
@@ -266,53 +217,6 @@ async def _recording(session: aiohttp.ClientSession, place: Place, count: int) -
     return sum(bool(camera["state"]["recording"]) for camera in cameras) == count
 
 
-# --- what a person sees -----------------------------------------------------------------------------------------------
-def _table() -> str:
-    names = {eldership.id: eldership.name for eldership in village.ELDERSHIPS}
-    rows = [("user", "password", "name", "role", "elderships")]
-    rows += [
-        (
-            person.user,
-            person.password,
-            person.name + (" (phone)" if person.phone else ""),
-            person.role.replace("_", " "),
-            ", ".join(names[slug] for slug in person.elderships) or "all",
-        )
-        for person in village.PEOPLE
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
-    return "\n".join(f"    {line.rstrip()}" for line in lines)
-
-
-def _where_to_look(place: Place, elderships: tuple[village.Eldership, ...], with_home_assistant: bool) -> str:
-    camera = elderships[0].cameras[0]
-    folder = place.folder.relative_to(ROOT) if place.folder.is_relative_to(ROOT) else place.folder
-    move = f"curl -X POST '{place.control_url}/move?camera={camera.id}&seconds=10'"
-    stream = f"rtsp://{village.CAMERA_USER}:{village.CAMERA_PASSWORD}@127.0.0.1:{place.cameras}/{camera.id}/main"
-    recorder = f"""\
-  Recorder         {place.recorder_url}/openapi.json   (its token: {folder}/recorder/token)
-  A camera         {stream}
-  Logs             {folder}/logs/
-"""
-    if not with_home_assistant:
-        return f"\n{recorder}\n  Make something move:\n    {move}\n\n  Ctrl-C stops everything.\n"
-    return f"""
-  Home Assistant   {place.home_assistant_url}
-  Phones           {place.phones_url}
-{recorder}
-{_table()}
-
-  Try:
-    1. Log in as aldona; open Media, Safe Community, {elderships[0].name}, {camera.name}: play what was recorded.
-    2. Let a car drive past (half a minute after the start or later), and answer with a tap on Ona's phone:
-         {move}
-    3. Log in as vytautas: only {village.ELDERSHIPS[0].name} is there. Log in as ona: no recordings at all.
-
-  Ctrl-C stops everything.
-"""
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/develop",
@@ -358,7 +262,7 @@ async def _live(here: Village) -> int:
         if setting_up.done() and not watching.done():
             setting_up.result()
             here.write_list()
-            print(_where_to_look(here.place, here.elderships, here.with_home_assistant), flush=True)
+            print(tour.where_to_look(here.place, here.elderships, here.with_home_assistant), flush=True)
             await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
         if watching.done():
             watching.result()
