@@ -80,6 +80,18 @@ def test_a_steady_camera_keeps_its_own_clock_through_late_packets() -> None:
     assert [group.start_us for group in groups(units)] == [NOW_US + n * S for n in range(len(delays))]
 
 
+def test_a_connection_counts_from_its_own_zero() -> None:
+    delivered: list[Group] = []
+    builder = GroupBuilder(CameraClock(), delivered.append)
+    # The second connection's zero looks as if the first had only stalled.
+    for connected_us, zero_90k in ((NOW_US, 0), (NOW_US + 12 * S, 270_000)):
+        for n in range(3):
+            builder.push(unit(zero_90k + n * 90_000, connected_us + n * S, is_key=True))
+        builder.flush()
+    starts = [group.start_us - NOW_US for group in delivered]
+    assert starts == [0, S, 2 * S, 12 * S, 13 * S, 14 * S]
+
+
 def test_a_camera_clock_that_goes_slow_is_set_anew_after_a_while() -> None:
     units = [unit(n * 90_000, NOW_US + n * S + n * 200_000, is_key=True) for n in range(60)]
     lateness = [NOW_US + n * 1_200_000 - group.start_us for n, group in enumerate(groups(units))]

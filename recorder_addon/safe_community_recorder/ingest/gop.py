@@ -25,6 +25,7 @@ class CameraClock:
     def __init__(self, not_before_us: int = 0) -> None:
         self._anchor_us: int | None = None
         self._anchor_90k = 0
+        self._last_90k = 0
         self._late_groups = 0
         self._end_us = not_before_us
 
@@ -35,15 +36,20 @@ class CameraClock:
             utc_us = max(arrival_us, self._end_us)
             self._anchor_us, self._anchor_90k = utc_us, dts_90k
             self._late_groups = 0
+        self._last_90k = dts_90k
         return max(utc_us, self._end_us)
 
     def ended(self, end_us: int) -> None:
         """A group that ends here has been given out: nothing may begin before."""
         self._end_us = end_us
 
+    def begin_anew(self) -> None:
+        """The connection has ended: the next one counts from another zero."""
+        self._anchor_us = None
+
     def _expected(self, dts_90k: int, arrival_us: int) -> int | None:
         """UTC by the camera's own clock, or None when that has to be set anew."""
-        if self._anchor_us is None:
+        if self._anchor_us is None or dts_90k <= self._last_90k:
             return None
         utc_us = self._anchor_us + (dts_90k - self._anchor_90k) * 100 // 9
         late_us = arrival_us - utc_us
@@ -78,6 +84,7 @@ class GroupBuilder:
     def flush(self) -> None:
         """Gives out what there is of the last group: the stream has ended."""
         self._complete(None)
+        self._clock.begin_anew()
 
     def _complete(self, next_dts_90k: int | None) -> None:
         units, self._units, self._bytes = self._units, [], 0
