@@ -47,6 +47,24 @@ def open_level(page: Page, title: str, shown: str | re.Pattern[str]) -> None:
     page.locator("ha-media-player-browse .child").filter(has_text=shown).first.wait_for(timeout=30_000)
 
 
+def video_state(video: Locator) -> dict[str, Any]:
+    """What a player shows."""
+    state: dict[str, Any] = video.evaluate(
+        "v => ({time: v.currentTime, width: v.videoWidth, height: v.videoHeight, "
+        "error: v.error && v.error.message, duration: v.duration})"
+    )
+    return state
+
+
+def sees_play(video: Locator) -> dict[str, Any]:
+    """Waits until a video advances by a second; its state then."""
+    video.wait_for(timeout=30_000)
+    first = wait_until(lambda: state if (state := video_state(video))["time"] > 0.3 else None, 30)
+    then = wait_until(lambda: state if (state := video_state(video))["time"] > first["time"] + 1 else None, 30)
+    assert then["error"] is None
+    return then
+
+
 def recorded_s(village: Village) -> float:
     """How long the camera's footage without a gap reaches back by now."""
     now = datetime.now(UTC)
@@ -86,24 +104,13 @@ def test_a_specialist_walks_to_a_clip_recorded_a_moment_ago_and_sees_it_play(
     open_level(page, max(titles(page)), re.compile(r"\d\d:00–\d\d:00"))
     card(page, titles(page)[-1]).click()
     video = page.locator("video")
-    video.wait_for(timeout=30_000)
-
-    def seen() -> dict[str, Any]:
-        state: dict[str, Any] = video.evaluate(
-            "v => ({time: v.currentTime, width: v.videoWidth, height: v.videoHeight, "
-            "error: v.error && v.error.message, duration: v.duration, paused: v.paused})"
-        )
-        return state
-
-    first = wait_until(lambda: state if (state := seen())["time"] > 0.3 else None, 30)
-    then = wait_until(lambda: state if (state := seen())["time"] > first["time"] + 1 else None, 30)
-    assert then["error"] is None
+    then = sees_play(video)
     assert (then["width"], then["height"]) == (1280, 720)
     assert then["duration"] > 2
     # Seekable at once: near the end, and it goes on from there.
     video.evaluate("v => { v.currentTime = v.duration / 2 }")
-    wait_until(lambda: seen()["time"] > then["duration"] / 2 + 0.3, 30)
-    assert seen()["error"] is None
+    wait_until(lambda: video_state(video)["time"] > then["duration"] / 2 + 0.3, 30)
+    assert video_state(video)["error"] is None
     page.screenshot(path=ARTIFACTS / "clip-plays.png")
 
 
@@ -178,8 +185,15 @@ def test_a_specialist_of_one_eldership_sees_only_that_one(village: Village) -> N
     assert village.ask("vytautas", root) == [camera.name for camera in ELDERSHIP.cameras]
 
 
-def test_live_video_reaches_the_browser_and_the_camera_keeps_one_connection(village: Village) -> None:
+def test_live_video_reaches_the_browser_and_the_camera_keeps_one_connection(
+    village: Village, logged_in: LogInPage
+) -> None:
     camera = entity_id(village, CAMERA.id, "camera", "camera")
+
+    page = logged_in("aldona")
+    page.goto(f"{village.home_assistant}/?more-info-entity-id={camera}")
+    playing = sees_play(page.locator("video"))
+    assert (playing["width"], playing["height"]) == (1280, 720)
 
     async def watch(person: HomeAssistant) -> str:
         stream = await person.command("camera/stream", entity_id=camera)
