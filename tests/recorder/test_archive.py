@@ -124,7 +124,9 @@ async def test_footage_past_its_days_is_deleted_and_not_served_before_that(open_
     assert [path.parts[-5] for path in (tmp_path / "archive").rglob("*.mp4")] == ["stop"]
 
 
-async def test_over_quota_the_oldest_file_is_deleted(open_archive: Open, tmp_path: Path) -> None:
+async def test_over_quota_the_oldest_file_is_deleted_and_the_log_warns(
+    open_archive: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     archive = await open_archive(quota_bytes=1)
     newest = now_us() - 60 * S
     await record(archive, "stop", [group(newest - 3_600 * S)])
@@ -132,6 +134,7 @@ async def test_over_quota_the_oldest_file_is_deleted(open_archive: Open, tmp_pat
     rows = await archive.recordings("school", ALWAYS)
     archive.use(Storage(14, rows[0].size_bytes))
     assert await archive.delete_expired() == 1
+    assert "deleted before its days" in caplog.text
     assert [path.parts[-5] for path in (tmp_path / "archive").rglob("*.mp4")] == ["school"]
     assert (await archive.timeline("stop", ALWAYS))[0] == []
 

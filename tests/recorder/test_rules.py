@@ -15,7 +15,7 @@ from safe_community_recorder.api.authorization import TICKET_LIFETIME_S, Tickets
 from safe_community_recorder.api.clip_response import byte_range
 from safe_community_recorder.archive.index import RecordingRow
 from safe_community_recorder.archive.layout import relative_path, same_file
-from safe_community_recorder.archive.retention import DAY_US, to_delete
+from safe_community_recorder.archive.retention import DAY_US, allowed_bytes, to_delete
 from safe_community_recorder.archive.timeline import Gap, Span, spans
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.ingest.gop import CameraClock, GroupBuilder
@@ -143,7 +143,7 @@ def row(name: str, age_days: float, size: int = 100, *, complete: bool = True) -
 
 def test_footage_past_its_days_goes_and_nothing_else() -> None:
     rows = [row("a/1", 14.001), row("b/1", 14.001), row("a/2", 13.999), row("a/3", 0, complete=False)]
-    doomed = to_delete(rows, NOW_US, {"a": 14, "b": 30}.__getitem__, None)
+    doomed = to_delete(rows, NOW_US, {"a": 14, "b": 30}.__getitem__, 10_000)
     assert [each.path for each in doomed] == ["a/1"]
 
 
@@ -152,6 +152,13 @@ def test_over_quota_the_oldest_goes_first_but_never_what_is_being_written() -> N
     assert [each.path for each in to_delete(rows, NOW_US, lambda _: 14, 650)] == ["a/1", "b/1"]
     assert [each.path for each in to_delete(rows, NOW_US, lambda _: 14, 100)] == ["a/1", "b/1", "a/2"]
     assert to_delete(rows, NOW_US, lambda _: 14, 800) == []
+
+
+def test_the_disk_keeps_its_reserve_whatever_the_quota_says() -> None:
+    assert allowed_bytes(used_bytes=600, free_bytes=300, disk_bytes=1_000, quota_bytes=None) == 850
+    assert allowed_bytes(used_bytes=600, free_bytes=300, disk_bytes=1_000, quota_bytes=700) == 700
+    assert allowed_bytes(used_bytes=600, free_bytes=10, disk_bytes=1_000, quota_bytes=700) == 560
+    assert allowed_bytes(used_bytes=10, free_bytes=0, disk_bytes=1_000, quota_bytes=700) == 0
 
 
 def test_files_are_cut_at_whole_five_minutes() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from ..media.clip import Clip, NoFootageError, build_clip
 from ..media.cmaf import Group, RecordingFile
 from .index import Index, RecordingRow
 from .recovery import Recovered, read_file, recover
-from .retention import Storage, served_from_us, to_delete
+from .retention import Storage, allowed_bytes, served_from_us, to_delete
 from .timeline import TOLERANCE_US, Gap, Span, spans
 from .writer import RecordingWriter
 
@@ -87,11 +88,19 @@ class Archive:
         """Deletes what has to go now; returns the number of files."""
         rows = await asyncio.to_thread(self._index.all_recordings)
         now_us = time.time_ns() // 1_000
-        doomed = to_delete(rows, now_us, self._days_of, self._storage.quota_bytes)
+        disk = await asyncio.to_thread(shutil.disk_usage, self._root)
+        used = sum(row.size_bytes for row in rows)
+        allowed = allowed_bytes(used, disk.free, disk.total, self._storage.quota_bytes)
+        doomed = to_delete(rows, now_us, self._days_of, allowed)
         if doomed:
             await self._on_disk(self._delete, doomed)
             size_bytes = sum(row.size_bytes for row in doomed)
-            _LOGGER.info("footage deleted", extra={"files": len(doomed), "size_bytes": size_bytes})
+            early = sum(row.end_us > served_from_us(now_us, self._days_of(row.camera_id)) for row in doomed)
+            _LOGGER.log(
+                logging.WARNING if early else logging.INFO,
+                "footage deleted before its days: the disk or the quota is too small" if early else "footage deleted",
+                extra={"files": len(doomed), "early_files": early, "size_bytes": size_bytes},
+            )
         return len(doomed)
 
     def _served(self, camera_id: str, within: Span) -> Span:

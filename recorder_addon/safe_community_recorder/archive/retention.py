@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from ..utc import SECOND_US
 from .index import RecordingRow
 
+# What is left free of the disk, whoever else uses it.
+RESERVE = 0.05
+
 DAY_US = 86_400 * SECOND_US
 
 
@@ -22,13 +25,17 @@ def served_from_us(now_us: int, days: float) -> int:
     return now_us - round(days * DAY_US)
 
 
+def allowed_bytes(used_bytes: int, free_bytes: int, disk_bytes: int, quota_bytes: int | None) -> int:
+    """How much all footage may take: the quota, and never so much that the disk's reserve is touched."""
+    within_reserve = used_bytes + free_bytes - round(disk_bytes * RESERVE)
+    return max(0, within_reserve if quota_bytes is None else min(quota_bytes, within_reserve))
+
+
 def to_delete(
-    rows: Sequence[RecordingRow], now_us: int, days_of: Callable[[str], float], quota_bytes: int | None
+    rows: Sequence[RecordingRow], now_us: int, days_of: Callable[[str], float], quota_bytes: int
 ) -> list[RecordingRow]:
     """The files to delete, oldest first. `rows` in the order of their start; files being written stay."""
     expired = [row for row in rows if row.complete and row.end_us <= served_from_us(now_us, days_of(row.camera_id))]
-    if quota_bytes is None:
-        return expired
     gone = {row.path for row in expired}
     excess = sum(row.size_bytes for row in rows if row.path not in gone) - quota_bytes
     for row in rows:
