@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -52,12 +52,24 @@ class Phone:
         assert answer.status == HTTPStatus.OK
 
 
+class Rings(Protocol):
+    """Whatever takes messages from the push service."""
+
+    async def show(self, message: dict[str, Any]) -> None:
+        """Take a message."""
+        ...
+
+
 class PushService:
     """Stands for Google's and Apple's: takes a message for a phone."""
 
-    def __init__(self, url: str, phones: dict[str, Phone]) -> None:
+    def __init__(self, url: str, phones: dict[str, Rings]) -> None:
         self.url = url
         self._phones = phones
+
+    def replace(self, name: str, phone: Rings) -> None:
+        """Let something else take a phone's messages."""
+        self._phones[name] = phone
 
     async def register(self, hass: HomeAssistant, client: TestClient[Any, Any], name: str) -> Phone:
         """Install the companion app on a phone."""
@@ -81,7 +93,7 @@ class PushService:
 @asynccontextmanager
 async def push_service() -> AsyncGenerator[PushService]:
     """Run the push service."""
-    phones: dict[str, Phone] = {}
+    phones: dict[str, Rings] = {}
 
     async def push(request: web.Request) -> web.Response:
         message = await request.json()

@@ -1,5 +1,6 @@
 """From motion to the outcome on everybody's phone."""
 
+import json
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,6 +123,32 @@ async def test_the_members_on_duty_are_asked_and_hear_how_it_ends(village: Villa
     assert jonas.buttons() == {}
     assert village.event().attributes["event_type"] == "all_clear"
     assert zita.messages == []
+
+
+class Witness:
+    """A phone that remembers what Home Assistant had stored when it rang."""
+
+    def __init__(self, phone: Phone, storage: dict[str, Any], key: str) -> None:
+        self.phone = phone
+        self.storage = storage
+        self.key = key
+        self.stored = ""
+
+    async def show(self, message: dict[str, Any]) -> None:
+        self.stored = json.dumps(self.storage[self.key])
+        await self.phone.show(message)
+
+
+async def test_a_phone_does_not_ring_before_its_answer_is_stored(
+    hass_storage: dict[str, Any], village: Village, pushes: PushService
+) -> None:
+    key = f"safe_community.incidents.{village.entry.entry_id}"
+    witness = Witness(village.phones["zita"], hass_storage, key)
+    pushes.replace("zita", witness)
+    await village.raise_incident()
+    await witness.phone.message(1)
+    secret = witness.phone.buttons()["All clear"].split(":")[2]
+    assert secret in witness.stored
 
 
 async def test_when_nobody_is_on_duty_the_coordinator_is_asked(village: Village) -> None:

@@ -57,11 +57,12 @@ class IncidentDesk:
             for group in in_order_of_asking(
                 members_of(self._entry), await self._async_rota_now(rota), incident.eldership_id
             ):
-                if alerts := await self._async_alert(incident, group):
-                    incident = alerted(incident, alerts)
+                if reached := await self._async_alert(incident, group):
+                    incident = alerted(incident, reached)
                     await self.register.async_keep(incident)
                     break
             else:
+                await self.register.async_prepare(incident)
                 LOGGER.warning("Nobody could be alerted of incident %s in %s", incident.label, incident.eldership_name)
             return Report(incident=incident, is_new=True)
 
@@ -115,6 +116,10 @@ class IncidentDesk:
             Alert(member_id=member.id, member_name=member.name, secret=secrets.token_urlsafe(SECRET_BYTES))
             for member in group
         ]
+        if not alerts:
+            return []
+        # On disk before a phone rings: whoever answers must be known, even if Home Assistant has crashed in between.
+        await self.register.async_prepare(alerted(incident, alerts))
         reached = await asyncio.gather(
             *(
                 self._async_send_alert(incident, member, alert.secret)

@@ -79,6 +79,12 @@ class IncidentRegister:
 
     async def async_keep(self, incident: Incident) -> None:
         """Store an incident's new state and tell whoever listens."""
+        await self.async_prepare(incident)
+        for listener in list(self._listeners):
+            listener(incident)
+
+    async def async_prepare(self, incident: Incident) -> None:
+        """Store what is about to happen, before anybody hears of it."""
         self._incidents[incident.id] = incident
         await self._store.async_save(
             {
@@ -86,8 +92,6 @@ class IncidentRegister:
                 "incidents": [kept.as_dict() for kept in self._incidents.values()],
             }
         )
-        for listener in list(self._listeners):
-            listener(incident)
 
     @callback
     def async_listen(self, listener: Callable[[Incident], None]) -> Callable[[], None]:
