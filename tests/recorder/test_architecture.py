@@ -1,6 +1,7 @@
 """The recorder's house: who may know whom (docs/architecture.md)."""
 
 import ast
+import re
 from pathlib import Path
 
 import safe_community_recorder
@@ -55,3 +56,26 @@ def test_imports_run_one_way() -> None:
         assert not strange, f"{path.relative_to(PACKAGE)} must not know {strange}"
         checked += 1
     assert checked > 25
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_test_that_the_documents_name_exists() -> None:
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = set()
+    for document in (ROOT / "docs").glob("*.md"):
+        named |= set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
+    assert len(named) > 8
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "recorder_addon").glob("*.md")]
+    broken = [
+        f"{document.name}: {target}"
+        for document in documents
+        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text(encoding="utf-8"))
+        if not (document.parent / target).exists()
+    ]
+    assert broken == []
