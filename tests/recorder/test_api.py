@@ -241,7 +241,11 @@ async def test_a_clip_whose_file_has_just_been_deleted_breaks_off_and_never_look
     present.write_bytes(b"x" * 1_000)
     clip = Clip(b"head", (Part(str(present), 0, 1_000), Part(str(tmp_path / "gone.mp4"), 0, 1_000)), 0, 1)
     app = web.Application(middlewares=[problems])
-    app.router.add_get("/", lambda request: send_clip(request, clip))
+
+    async def answer_with_clip(request: web.Request) -> web.StreamResponse:
+        return await send_clip(request, clip)
+
+    app.router.add_get("/", answer_with_clip)
     async with TestClient(TestServer(app)) as client:
         answer = await client.get("/")
         assert answer.status == 200

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import av
 import av.error
@@ -20,7 +21,9 @@ from ..media.h264 import (
     VideoFormat,
     nal_type,
     parameter_sets,
+    read_decoder_configuration,
     split_annexb,
+    split_length_prefixed,
     video_format,
 )
 from .source import SourceError
@@ -30,6 +33,7 @@ _LOGGER = logging.getLogger(__name__)
 # FFmpeg's own socket timeout. PyAV's `timeout` argument polls: three times the CPU at 96 cameras, and lost data.
 _SOCKET_TIMEOUT_US = 5_000_000
 _NO_KEYFRAME_S = 30.0
+_CLOSING_S = 1.0
 # What one camera may hold in memory while the event loop is busy.
 _BACKLOG_UNITS = 1_000
 _BACKLOG_BYTES = 32 << 20
@@ -47,6 +51,7 @@ class PyAVSource:
         self._error: SourceError | None = None
         self._ready = asyncio.Event()
         self._stop = threading.Event()
+        self._ended = asyncio.Event()
         self.dropped_units = 0
         self._thread = threading.Thread(target=self._run, name="pyav-source", daemon=True)
         self._thread.start()
@@ -67,8 +72,11 @@ class PyAVSource:
 
     async def close(self) -> None:
         """See Source."""
+        # A thread that hangs in a socket ends with the socket's timeout; nobody waits for it here.
         self._stop.set()
-        await asyncio.to_thread(self._thread.join, 1.0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_S):
+                await self._ended.wait()
 
     # --- in the thread ------------------------------------------------------------------------------------------------
 
@@ -79,7 +87,7 @@ class PyAVSource:
         except SourceError as caught:
             error = caught
         except BitstreamError as caught:
-            error = SourceError(Cause.UNSUPPORTED_STREAM, f"the camera's parameter sets cannot be read: {caught}")
+            error = SourceError(Cause.UNSUPPORTED_STREAM, f"the camera's H.264 cannot be read: {caught}")
         except av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError:
             error = SourceError(Cause.AUTHENTICATION_REFUSED, "the camera refused user name or password")
         except (av.error.FFmpegError, OSError) as caught:
@@ -91,11 +99,13 @@ class PyAVSource:
             error = SourceError(Cause.UNSUPPORTED_STREAM, f"the stream cannot be read: {type(caught).__name__}")
         with self._lock:
             self._error = error
-        self._wake()
+        self._wake(self._ready)
+        self._wake(self._ended)
 
-    def _wake(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ready.set)
+    def _wake(self, event: asyncio.Event) -> None:
+        # The loop may close while the thread still hangs in its socket.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(event.set)
 
     def _deliver(self, unit: AccessUnit) -> None:
         size = sum(map(len, unit.nals))
@@ -109,10 +119,12 @@ class PyAVSource:
             self._backlog.append(unit)
             self._backlog_bytes += size
         if first:
-            self._wake()
+            self._wake(self._ready)
 
     def _read(self) -> None:
-        options = {"timeout": str(_SOCKET_TIMEOUT_US), "analyzeduration": "500000"}
+        # To RTMP, `timeout` would mean to wait for a camera that calls.
+        timeout = "rw_timeout" if self._url.startswith("rtmp") else "timeout"
+        options = {timeout: str(_SOCKET_TIMEOUT_US), "analyzeduration": "500000"}
         if self._url.startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
             options["allowed_media_types"] = "video"
@@ -127,7 +139,16 @@ class PyAVSource:
             self._demux(container, stream)
 
     def _demux(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
-        sps, pps = parameter_sets(split_annexb(stream.codec_context.extradata or b""))
+        extradata = stream.codec_context.extradata or b""
+        # RTMP and MP4 put lengths before NAL units, everything else start codes; the first byte of avcC tells.
+        split = split_length_prefixed if extradata[:1] == b"\x01" else split_annexb
+        sps: bytes | None
+        pps: bytes | None
+        if split is split_length_prefixed:
+            announced = read_decoder_configuration(extradata)
+            sps, pps = announced.sps, announced.pps
+        else:
+            sps, pps = parameter_sets(split_annexb(extradata))
         video: VideoFormat | None = None
         key_due = time.monotonic() + _NO_KEYFRAME_S
         for packet in container.demux(stream):
@@ -136,12 +157,12 @@ class PyAVSource:
             pts = packet.pts if packet.pts is not None else packet.dts
             if packet.size == 0 or pts is None or packet.time_base is None:
                 continue
-            nals = split_annexb(bytes(packet))
+            nals = split(bytes(packet))
             new_sps, new_pps = parameter_sets(nals)
             if (new_sps or sps) != sps or (new_pps or pps) != pps or video is None:
                 sps, pps = new_sps or sps, new_pps or pps
                 video = video_format(sps, pps) if sps and pps else None
-            if packet.is_keyframe:
+            if packet.is_keyframe and video is not None:
                 key_due = time.monotonic() + _NO_KEYFRAME_S
             elif time.monotonic() > key_due:
                 raise SourceError(Cause.NO_KEYFRAME, f"no keyframe for {_NO_KEYFRAME_S:.0f} s")
