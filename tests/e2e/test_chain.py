@@ -117,8 +117,8 @@ def test_a_specialist_walks_to_a_clip_recorded_a_moment_ago_and_sees_it_play(
 def test_the_clip_shows_the_time_that_it_claims(village: Village, tmp_path: Path) -> None:
     """The cameras burn in their own clock; the recorder's UTC has to agree with it."""
     wait_until(lambda: recorded_s(village) > 20, 60, 0.5)
-    end = datetime.now(UTC) - timedelta(seconds=6)
-    start = (end - timedelta(seconds=10)).replace(microsecond=0)
+    end = (datetime.now(UTC) - timedelta(seconds=6)).replace(microsecond=0)
+    start = end - timedelta(seconds=10)
 
     async def resolve(person: HomeAssistant) -> tuple[str, str]:
         root = await person.command("media_source/browse_media", media_content_id="media-source://safe_community")
@@ -142,8 +142,10 @@ def test_the_clip_shows_the_time_that_it_claims(village: Village, tmp_path: Path
         path.write_bytes(answer.read())
     with av.open(str(path)) as container:
         times = [timecode.read(frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
-    assert abs(times[0] - start) < timedelta(seconds=1)
-    assert abs(times[-1] - end) < timedelta(seconds=1.5)
+    # A picture each tenth of a second; what is left is the way from the camera to the recorder.
+    print(f"the clip begins {start - times[0]} and ends {end - times[-1]} after its first and last picture were taken")
+    assert abs(times[0] - start) < timedelta(seconds=0.5)
+    assert abs(times[-1] - end) < timedelta(seconds=0.5)
     assert times == sorted(times)
 
 

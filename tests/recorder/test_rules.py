@@ -46,7 +46,7 @@ def groups(units: list[AccessUnit], not_before_us: int = 0) -> list[Group]:
 
 
 def test_a_group_begins_with_a_keyframe_and_lasts_to_the_next() -> None:
-    early, first, second = (unit(n * 9_000, NOW_US, is_key=n == 10) for n in (9, 10, 11))
+    early, first, second = (unit(n * 9_000, NOW_US + (n - 10) * S // 10, is_key=n == 10) for n in (9, 10, 11))
     (group,) = groups([early, first, second])
     assert group.start_us == NOW_US
     assert [sample.duration_90k for sample in group.samples] == [9_000, 9_000]
@@ -78,6 +78,12 @@ def test_a_steady_camera_keeps_its_own_clock_through_late_packets() -> None:
     delays = [0, 300_000, 50_000, 700_000, 0, *(n * S for n in range(9, 0, -1)), 0, 0]
     units = [unit(n * 90_000, NOW_US + n * S + delay, is_key=True) for n, delay in enumerate(delays)]
     assert [group.start_us for group in groups(units)] == [NOW_US + n * S for n in range(len(delays))]
+
+
+def test_pictures_that_waited_while_the_stream_was_probed_do_not_set_the_clock() -> None:
+    delays = [600_000, 500_000, 400_000, *[0] * 20]
+    units = [unit(n * 9_000, NOW_US + n * S // 10 + delay, is_key=n % 10 == 0) for n, delay in enumerate(delays)]
+    assert [group.start_us for group in groups(units)] == [NOW_US, NOW_US + S, NOW_US + 2 * S]
 
 
 def test_a_connection_counts_from_its_own_zero() -> None:
