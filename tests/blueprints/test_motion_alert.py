@@ -20,14 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.safe_community.client import CameraChanged
 from custom_components.safe_community.coordinator import after
-from tests.integration.conftest import (  # noqa: F401  # the same world
-    SetUp,
-    _home_assistant_of_today,
-    cameras,
-    hass_config_dir,
-    recorder,
-    set_up,
-)
+from tests.integration.conftest import SetUp
 from tests.integration.world import member, subentry
 from tests.world import Recorder
 
@@ -51,9 +44,9 @@ def test_home_assistant_takes_the_blueprint() -> None:
 @pytest.fixture
 async def entry(
     hass: HomeAssistant,
-    recorder: Recorder,  # noqa: F811
-    set_up: SetUp,  # noqa: F811
-    hass_config_dir: str,  # noqa: F811
+    recorder: Recorder,
+    set_up: SetUp,
+    hass_config_dir: str,
 ) -> MockConfigEntry:
     """Home Assistant with an automation of the blueprint for Vabalninkas."""
     await hass.config.async_set_time_zone("Europe/Vilnius")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from custom_components.safe_community.coordinator import Recorder as KnownRecord
 from custom_components.safe_community.coordinator import after
 from tests.integration.conftest import SetUp
 from tests.integration.world import VABALNINKAS, Cameras, eventually
-from tests.world import Recorder
+from tests.world import Recorder, simulated_cameras
 
 
 def is_state(hass: HomeAssistant, entity_id: str, state: str) -> Callable[[], bool]:
@@ -106,6 +107,33 @@ async def test_a_recorder_that_restarts_takes_its_entities_away_and_brings_them_
     assert len(ours) == 2, ours
     assert ours[1] == "Biržai is back"
     assert own_recorder.token not in caplog.text
+
+
+async def test_a_killed_rtsp_server_is_told_of_and_the_camera_taken_back(
+    hass: HomeAssistant, tmp_path: Path, set_up: SetUp
+) -> None:
+    connection = "binary_sensor.vabalninkas_stotele_connection"
+    recorder = Recorder(tmp_path / "recorder")
+    try:
+        with simulated_cameras(["stotele"]) as cameras:
+            recorder.directory.mkdir()
+            recorder.write_camera_file([{"id": "stotele", "url": cameras.url("stotele")}])
+            recorder.start()
+            await set_up(recorder)
+            await eventually(hass, is_state(hass, connection, "on"), "the camera is connected")
+            recording = "binary_sensor.vabalninkas_stotele_recording"
+            await eventually(hass, is_state(hass, recording, "on"), "it is recorded")
+            cameras.process.kill()
+            await eventually(hass, is_state(hass, connection, "off"), "the camera is gone")
+            await eventually(hass, is_state(hass, recording, "off"), "it is not recorded")
+        with simulated_cameras(["stotele"], cameras.port):
+            await eventually(hass, is_state(hass, connection, "on"), "the camera is back")
+            await eventually(hass, is_state(hass, recording, "on"), "it is recorded again")
+            (gap,) = recorder.timeline("stotele")["gaps"]
+            assert gap["cause"] == "camera_unreachable"
+            assert gap["end"] is not None
+    finally:
+        recorder.stop()
 
 
 async def test_cameras_come_go_and_change_their_names_without_a_reload(
