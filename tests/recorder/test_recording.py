@@ -117,13 +117,15 @@ def test_a_camera_that_goes_away_is_missed_noted_and_taken_back(recorder: Record
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.parametrize("with_index", [False, True])
 def test_a_full_disk_is_a_gap_with_its_cause_and_recording_goes_on_afterwards(
-    recorder: Recorder, cameras: Cameras
+    recorder: Recorder, cameras: Cameras, with_index: bool
 ) -> None:
-    recorder.archive.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", recorder.archive], check=True)
+    disk = recorder.archive.parent if with_index else recorder.archive
+    disk.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
     try:
-        ballast = recorder.archive / "ballast"
+        ballast = disk / "ballast"
         recorder.write_camera_file([{"id": "stop", "url": cameras.url("stop")}])
         recorder.start()
         recorder.wait_for_footage("stop", 2)
@@ -132,17 +134,19 @@ def test_a_full_disk_is_a_gap_with_its_cause_and_recording_goes_on_afterwards(
             file.writelines(itertools.repeat(b"\0" * 4096))
         wait_until(lambda: not recorder.camera("stop")["recording"], 30)
         assert recorder.camera("stop")["connection"] == "connected"
-        assert recorder.timeline("stop")["gaps"][-1]["cause"] == "disk"
+        if not with_index:
+            assert recorder.timeline("stop")["gaps"][-1]["cause"] == "disk"
         ballast.unlink()
         wait_until(lambda: recorder.camera("stop")["recording"], 30)
-        wait_until(lambda: recorder.timeline("stop")["gaps"][-1]["end"] is not None)
+        (gap,) = wait_until(lambda: [gap for gap in recorder.timeline("stop")["gaps"] if gap["end"] is not None])
+        assert gap["cause"] == "disk"
         recorder.stop()
         for path in files(recorder):
             if path.stat().st_size:
                 assert probe(path)[1] == ""
     finally:
         recorder.stop()
-        subprocess.run(["umount", recorder.archive], check=True)
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_a_broken_camera_file_stops_the_start_with_line_and_reason(recorder: Recorder) -> None:

@@ -81,7 +81,10 @@ class Archive:
     async def run_retention(self) -> None:
         """Deletes what has to go, again and again, until cancelled."""
         while True:
-            await self.delete_expired()
+            try:
+                await self.delete_expired()
+            except (OSError, SQLAlchemyError) as error:
+                _LOGGER.error("footage cannot be deleted", extra={"problem": str(error)})
             await asyncio.sleep(_RETENTION_EVERY_S)
 
     async def delete_expired(self) -> int:
@@ -156,6 +159,7 @@ class CameraArchive:
         self._waiting: asyncio.Queue[Group | Cause] = asyncio.Queue()
         self._writer: RecordingWriter | None = None
         self._gap_open = False
+        self._cause: Cause | None = None
         self.recording = False
         self.lost_groups = 0
 
@@ -203,9 +207,11 @@ class CameraArchive:
             self.lost_groups += 1
             self._tell(recording=False)
             _LOGGER.error("footage cannot be written", extra={"camera": self._camera_id, "problem": error.strerror})
-        except SQLAlchemyError as error:
-            # The footage is on the disk. The next group's row, or the next start, puts the index right.
-            _LOGGER.error("index cannot be written", extra={"camera": self._camera_id, "problem": str(error)})
+        except Exception:
+            # A defect of ours must cost a group, not the recording.
+            self.lost_groups += 1
+            self._tell(recording=False)
+            _LOGGER.exception("footage not taken", extra={"camera": self._camera_id})
 
     def _tell(self, *, recording: bool) -> None:
         if recording != self.recording:
@@ -226,29 +232,42 @@ class CameraArchive:
             self._open_gap(Cause.DISK)
             raise
         last_end_us, self._last_end_us = self._last_end_us, group.end_us
-        self._index.put(writer.row(complete=False))
+        self._indexed(self._index.put, writer.row(complete=False))
         self._close_gap(last_end_us, group.start_us)
 
+    def _indexed[**P](self, note: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Notes something in the index; False if that fails.
+
+        The files are the truth, so nothing is lost by it: a file's next row, the gap's end or the next start mends it.
+        """
+        try:
+            note(*args, **kwargs)
+        except SQLAlchemyError as error:
+            _LOGGER.error("index cannot be written", extra={"camera": self._camera_id, "problem": str(error)})
+            return False
+        return True
+
     def _close_gap(self, last_end_us: int | None, start_us: int) -> None:
+        if not self._gap_open and last_end_us is not None and start_us - last_end_us > TOLERANCE_US:
+            cause = self._cause or Cause.PACKETS_LOST
+            self._gap_open = self._indexed(self._index.gap_opened, self._camera_id, last_end_us, cause)
+        self._cause = None
         if self._gap_open:
-            self._index.gap_closed(self._camera_id, start_us)
-            self._gap_open = False
-        elif last_end_us is not None and start_us - last_end_us > TOLERANCE_US:
-            self._index.gap_opened(self._camera_id, last_end_us, Cause.PACKETS_LOST)
-            self._index.gap_closed(self._camera_id, start_us)
+            self._gap_open = not self._indexed(self._index.gap_closed, self._camera_id, start_us)
 
     def _open_gap(self, cause: Cause) -> None:
         if not self._gap_open:
+            # On a full disk the index cannot note it now: then the cause is kept for the gap's end.
+            self._cause = self._cause or cause
             start_us = self._begun_us if self._last_end_us is None else self._last_end_us
-            self._index.gap_opened(self._camera_id, start_us, cause)
-            self._gap_open = True
+            self._gap_open = self._indexed(self._index.gap_opened, self._camera_id, start_us, cause)
 
     def _close_file(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
             if writer.size_bytes:
-                self._index.put(writer.row(complete=True))
+                self._indexed(self._index.put, writer.row(complete=True))
 
     def _abandon_file(self) -> None:
         """After a failed write: the next group begins a new file."""

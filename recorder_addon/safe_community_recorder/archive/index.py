@@ -86,10 +86,6 @@ class Index:
         """Every file, in the order of its start."""
         return self._select()
 
-    def incomplete(self) -> list[RecordingRow]:
-        """Files that were being written when the recorder last stopped."""
-        return self._select(_RECORDING.c.complete.is_(False))
-
     def last_end_us(self, camera_id: str) -> int | None:
         """The end of a camera's newest footage."""
         query = sa.select(sa.func.max(_RECORDING.c.end_us)).where(_RECORDING.c.camera_id == camera_id)
