@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safe_community_recorder.media import cmaf
 from safe_community_recorder.media.boxes import BoxError
 from safe_community_recorder.media.clip import Clip, NoFootageError, build_clip
-from safe_community_recorder.media.cmaf import Sample, encode_fragment, init_segment, read_recording
+from safe_community_recorder.media.cmaf import ClockSource, Sample, encode_fragment, init_segment, read_recording
 from safe_community_recorder.media.h264 import (
     BitstreamError,
     VideoFormat,
@@ -123,6 +123,17 @@ def test_a_file_cut_anywhere_keeps_all_whole_fragments() -> None:
         torn = read(whole[:cut])
         assert torn.size == max(end for end in ends if end <= cut)
         assert len(torn.fragments) == sum(end <= cut for end in ends)
+
+
+@pytest.mark.parametrize("flags", range(33))
+def test_a_fragment_says_how_its_time_was_got_and_unknown_ways_count_as_arrival(flags: int) -> None:
+    samples = groups_of(10)[0]
+    head = init_segment(encode().video)
+    data = bytearray(head + b"".join(encode_fragment(1, T0, 0, samples, ClockSource.SENDER_REPORT)))
+    assert read(bytes(data)).fragments[0].clock is ClockSource.SENDER_REPORT
+    data[len(head) + 9 : len(head) + 12] = flags.to_bytes(3)
+    expected = ClockSource.SENDER_REPORT if flags == 24 else ClockSource.ARRIVAL
+    assert read(bytes(data)).fragments[0].clock is expected
 
 
 def test_a_file_without_its_beginning_is_refused() -> None:

@@ -6,6 +6,7 @@ of the fragment's first picture, so that a file keeps its time whatever its name
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 
@@ -24,6 +25,15 @@ type U32 = np.ndarray[tuple[int], np.dtype[np.uint32]]
 type I32 = np.ndarray[tuple[int], np.dtype[np.int32]]
 
 
+class ClockSource(IntEnum):
+    """How a fragment's UTC was got; the value is that of prft's flags (ISO/IEC 14496-12 §8.16.5)."""
+
+    ARRIVAL = 8
+    """From the arrival at this host's clock: "an arbitrary, but consistent, time"."""
+    SENDER_REPORT = 24
+    """From the camera's own clock by its RTCP sender reports: the time at which the picture was captured."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fragment:
     """One group of pictures in a file: the first sample is a keyframe, the samples lie side by side in decoding order.
@@ -40,6 +50,7 @@ class Fragment:
     sizes: U32
     durations: U32
     offsets: I32
+    clock: ClockSource = ClockSource.ARRIVAL
 
     @property
     def duration_90k(self) -> int:
@@ -77,6 +88,7 @@ class Group:
     video: VideoFormat
     start_us: int
     samples: tuple[Sample, ...]
+    clock: ClockSource = ClockSource.ARRIVAL
 
     @property
     def end_us(self) -> int:
@@ -101,11 +113,17 @@ def init_segment(video: VideoFormat) -> bytes:
     )
 
 
-def encode_fragment(sequence: int, utc_us: int, base_90k: int, samples: Sequence[Sample]) -> list[bytes]:
+def encode_fragment(
+    sequence: int,
+    utc_us: int,
+    base_90k: int,
+    samples: Sequence[Sample],
+    clock: ClockSource = ClockSource.ARRIVAL,
+) -> list[bytes]:
     """prft, moof and mdat of one group of pictures, as buffers for one vectored write."""
     if not samples:
         raise ValueError("a fragment without samples")
-    reference = full_box(b"prft", 1, 0, TRACK_ID.to_bytes(4), _to_ntp(utc_us).to_bytes(8), base_90k.to_bytes(8))
+    reference = full_box(b"prft", 1, clock, TRACK_ID.to_bytes(4), _to_ntp(utc_us).to_bytes(8), base_90k.to_bytes(8))
     with_offsets = any(sample.offset_90k for sample in samples)
     columns = 3 if with_offsets else 2
     table = np.empty((len(samples), columns), dtype=">i8")
@@ -205,7 +223,12 @@ def _read_fragment(read: Callable[[int, int], bytes], start: int, size: int) -> 
             return None
     except BoxError:
         return None
-    return Fragment(utc_us, int.from_bytes(both[24:32]), start, data.body, data.end, sizes, durations, offsets)
+    clock = _clock_source(int.from_bytes(both[9:12]))
+    return Fragment(utc_us, int.from_bytes(both[24:32]), start, data.body, data.end, sizes, durations, offsets, clock)
+
+
+def _clock_source(flags: int) -> ClockSource:
+    return ClockSource.SENDER_REPORT if flags == ClockSource.SENDER_REPORT else ClockSource.ARRIVAL
 
 
 def _read_run(movie: bytes) -> tuple[U32, U32, I32]:
