@@ -5,6 +5,13 @@ import pytest
 _PROCESSES = {"cameras", "recording", "recorder", "own_recorder", "village"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How often tests/recorder/test_crash.py kills the recorder, and its dice."""
+    group = parser.getgroup("safe community")
+    group.addoption("--crash-rounds", type=int, default=5, help="how often the recorder is killed (default: 5)")
+    group.addoption("--crash-seed", type=int, help="of the dice that say when (default: another each time)")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks tests that ask for a running recorder, camera or village."""
     for item in items:

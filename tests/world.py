@@ -132,10 +132,17 @@ class Answer:
 
 @dataclass
 class Recorder:
-    """A recorder process and its interface."""
+    """A recorder process and its interface.
+
+    `archive_root`: where its footage lies, if not below its data. `environment` comes on top of this process's own.
+    `options` are more of its command line.
+    """
 
     directory: Path
     port: int = 0
+    archive_root: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    options: Sequence[str] = ()
     process: subprocess.Popen[str] | None = None
     log_path: Path = field(init=False)
 
@@ -150,7 +157,7 @@ class Recorder:
     @property
     def archive(self) -> Path:
         """Where its footage lies."""
-        return self.directory / "data" / "archive"
+        return self.archive_root or self.directory / "data" / "archive"
 
     @property
     def token(self) -> str:
@@ -171,6 +178,7 @@ class Recorder:
         """Replaces the camera file; `eldership` defaults to the first."""
         entries = [{"name": camera["id"], "eldership": ELDERSHIPS[0]["id"], **camera} for camera in cameras]
         content = {"version": 1, "name": "Biržai", "elderships": list(ELDERSHIPS), "cameras": entries, **more}
+        self.directory.mkdir(parents=True, exist_ok=True)
         self.camera_file.write_text(yaml.safe_dump(content, allow_unicode=True))
 
     def start(self) -> None:
@@ -182,10 +190,11 @@ class Recorder:
                 [
                     *(sys.executable, "-m", "safe_community_recorder"),
                     *("--config", str(self.camera_file), "--data", str(self.directory / "data")),
-                    *("--port", str(self.port)),
+                    *(("--archive", str(self.archive_root)) if self.archive_root else ()),
+                    *("--port", str(self.port), *self.options),
                 ],
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(ROOT / "recorder_addon")},
+                env={**os.environ, "PYTHONPATH": str(ROOT / "recorder_addon"), **self.environment},
                 text=True,
             )
 
