@@ -20,7 +20,10 @@ MAY_KNOW = {
     "archive": {"media"} | VALUES,
     "live": {"media"} | VALUES,
     "watch": {"media", "vision"} | VALUES,
-    "config": {"archive"},
+    "strict_yaml": set[str](),
+    "yaml_edit": {"strict_yaml"},
+    "config": {"archive", "strict_yaml"},
+    "camera_file": {"config", "strict_yaml", "yaml_edit"},
     "pipeline": {"archive", "config", "ingest", "live", "media", "watch"} | VALUES,
     "api": {"archive", "live", "media"} | VALUES,
 }

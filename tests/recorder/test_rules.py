@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safe_community_recorder import config, utc
+from safe_community_recorder import utc
 from safe_community_recorder.api.authorization import TICKET_LIFETIME_S, Tickets
 from safe_community_recorder.api.clip_response import byte_range
 from safe_community_recorder.archive.index import RecordingRow
@@ -21,7 +21,7 @@ from safe_community_recorder.cause import Cause
 from safe_community_recorder.ingest.gop import CameraClock, GroupBuilder
 from safe_community_recorder.logs import JsonFormatter, redact
 from safe_community_recorder.media.cmaf import Group
-from safe_community_recorder.media.h264 import AccessUnit
+from safe_community_recorder.media.video import AccessUnit
 from safe_community_recorder.vision.motion import MotionDetector
 from tests.recorder.footage import encode
 
@@ -191,66 +191,6 @@ def test_a_time_without_offset_is_refused() -> None:
         with pytest.raises(ValueError, match="RFC 3339"):
             utc.parse(text)
     assert utc.to_us(datetime(2026, 11, 22, 6, tzinfo=UTC)) == utc.parse("2026-11-22T08:00:00+02:00")
-
-
-# --- the camera file --------------------------------------------------------------------------------------------------
-
-CAMERA_FILE = """\
-version: 1
-name: Biržai
-elderships:
-  - {id: pabirze, name: Pabiržė}
-cameras:
-  - id: stop
-    name: Stotelė
-    eldership: pabirze
-    url: rtsp://user:hunter2@192.0.2.1/main
-    retention_days: 20
-storage: {retention_days: 7, quota_gb: 1.5}
-"""
-
-
-def test_a_camera_file_is_read() -> None:
-    read = config.parse(CAMERA_FILE)
-    assert [(camera.id, camera.eldership.name) for camera in read.cameras] == [("stop", "Pabiržė")]
-    assert (read.retention_days("stop"), read.retention_days("gone")) == (20, 7)
-    assert read.storage.quota_bytes == 1_500_000_000
-    assert "hunter2" not in repr(read)
-    assert config.parse(config.STARTER).cameras == ()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ("version: 1", "version: 2", r"line 1: version: .*version 1"),
-        ("eldership: pabirze", "eldership: nowhere", r"line 6: there is no eldership nowhere"),
-        ("id: stop", "id: ../etc", r"line 6: cameras\[0\]\.id: 1 to 64 of"),
-        (
-            "url: rtsp://user:hunter2@192.0.2.1/main",
-            "url: 'rtsp://user:hunter2@'",
-            r"line 9: cameras\[0\]\.url: .*address",
-        ),
-        ("url: rtsp:", "url: file:", r"line 9: .*address"),
-        ("retention_days: 20", "retention_days: 40", r"line 6: more than 30 days"),
-        ("retention_days: 20", "retention_days: true", r"line 10"),
-        ("retention_days: 20", "retention_dayz: 20", r"retention_dayz"),
-        ("name: Stotelė", "name: ''", r"line 7: .*1 to 100"),
-        ("cameras:", "cameras: {", r"line \d+, column \d+"),
-        ("cameras:", "camras:", r"."),
-    ],
-)
-def test_a_wrong_camera_file_is_refused_with_line_and_reason(old: str, new: str, expected: str) -> None:
-    with pytest.raises(config.ConfigError, match=expected) as refusal:
-        config.parse(CAMERA_FILE.replace(old, new, 1))
-    assert "hunter2" not in str(refusal.value)
-
-
-def test_two_cameras_of_one_name_and_an_empty_file_are_refused() -> None:
-    camera = CAMERA_FILE[CAMERA_FILE.index("  - id: stop") : CAMERA_FILE.index("storage")]
-    with pytest.raises(config.ConfigError, match="line 11: the camera stop is there twice"):
-        config.parse(CAMERA_FILE.replace("storage", camera + "storage"))
-    with pytest.raises(config.ConfigError):
-        config.parse("")
 
 
 # --- logs -------------------------------------------------------------------------------------------------------------
