@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from .media.h264 import AccessUnit, VideoFormat
 from .media.mpegts import TransportStream
+from .media.video import AccessUnit, VideoFormat
 
 _VIEWER_BACKLOG_UNITS = 300
 _GROUP_UNITS = 2_000

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from .media.h264 import VideoFormat
 from .media.picture import PictureError, decode_keyframe, to_gray
+from .media.video import VideoFormat
 from .utc import SECOND_US
 from .vision.motion import MotionDetector
 

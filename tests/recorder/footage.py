@@ -1,24 +1,20 @@
-"""Small pieces of real H.264, encoded in the test process."""
+"""Small pieces of real H.264, H.265 and AAC, encoded in the test process."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import cast
 
 import av
 import numpy as np
 
-from safe_community_recorder.media.h264 import (
-    NAL_PPS,
-    NAL_SPS,
-    AccessUnit,
-    VideoFormat,
-    nal_type,
-    parameter_sets,
-    split_annexb,
-    video_format,
-)
+from safe_community_recorder.media.audio import AudioFormat, read_audio_config
+from safe_community_recorder.media.codec import CODECS, ParameterSets
+from safe_community_recorder.media.h265 import is_random_access
+from safe_community_recorder.media.video import AccessUnit, CodecName, VideoFormat, split_annexb
 
 PICTURE_90K = 9_000
+_ENCODERS: dict[CodecName, str] = {"h264": "libx264", "h265": "libx265"}
 
 
 @dataclass(frozen=True)
@@ -35,14 +31,23 @@ def brightness_of(number: int) -> int:
 
 
 @cache
-def encode(pictures: int = 30, b_frames: int = 0, width: int = 64, height: int = 48) -> Footage:
+def encode(
+    pictures: int = 30, b_frames: int = 0, width: int = 64, height: int = 48, codec: CodecName = "h264"
+) -> Footage:
     """Encodes pictures whose brightness tells their number."""
-    encoder = av.CodecContext.create("libx264", "w")
+    encoder = cast("av.VideoCodecContext", av.CodecContext.create(_ENCODERS[codec], "w"))
     encoder.width, encoder.height = width, height
     encoder.pix_fmt = "yuv420p"
     encoder.framerate = 10
     encoder.time_base = Fraction(1, 10)
-    encoder.options = {"preset": "ultrafast", "g": "10", "sc_threshold": "0", "bf": str(b_frames)}
+    encoder.options = {
+        "h264": {"preset": "ultrafast", "g": "10", "sc_threshold": "0", "bf": str(b_frames)},
+        "h265": {
+            "preset": "ultrafast",
+            "x265-params": f"log-level=none:keyint=10:min-keyint=10:scenecut=0:bframes={b_frames}:b-adapt=0"
+            ":open-gop=0:pools=none:frame-threads=1",
+        },
+    }[codec]
     packets = []
     for number in range(pictures):
         luma = np.full((height * 3 // 2, width), brightness_of(number), dtype=np.uint8)
@@ -50,16 +55,38 @@ def encode(pictures: int = 30, b_frames: int = 0, width: int = 64, height: int =
         frame.pts = number
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
-    first = split_annexb(bytes(packets[0]))
-    sps, pps = parameter_sets(first)
-    assert sps is not None
-    assert pps is not None
-    video = video_format(sps, pps)
+    sets = ParameterSets(CODECS[codec])
+    sets.take(split_annexb(bytes(packets[0])))
+    video = sets.video
+    assert video is not None
     units = []
     for packet in packets:
-        nals = tuple(nal for nal in split_annexb(bytes(packet)) if nal_type(nal) not in (NAL_SPS, NAL_PPS))
+        nals = CODECS[codec].stored(split_annexb(bytes(packet)))
         assert packet.pts is not None
         assert packet.dts is not None
+        is_key = packet.is_keyframe
+        assert codec == "h264" or is_key == is_random_access(nals)
         dts = packet.dts * PICTURE_90K
-        units.append(AccessUnit(nals, packet.pts * PICTURE_90K, dts, packet.is_keyframe, 0, video))
+        units.append(AccessUnit(nals, packet.pts * PICTURE_90K, dts, is_key, 0, video))
     return Footage(video, tuple(units))
+
+
+@cache
+def encode_sound(frames: int = 50, sample_rate: int = 16_000) -> tuple[AudioFormat, tuple[bytes, ...]]:
+    """AAC frames of a tone, without its encoder's delay being of any matter here."""
+    encoder = av.CodecContext.create("aac", "w")
+    encoder.sample_rate = sample_rate
+    encoder.layout = "mono"
+    encoder.format = "fltp"
+    encoder.time_base = Fraction(1, sample_rate)
+    packets = []
+    for number in range(frames):
+        at = np.arange(number * 1_024, (number + 1) * 1_024) / sample_rate
+        tone = (np.sin(at * 2 * np.pi * 440) / 2).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(tone.reshape(1, -1), format="fltp", layout="mono")
+        frame.sample_rate = sample_rate
+        frame.pts = number * 1_024
+        packets += encoder.encode(frame)
+    config = encoder.extradata
+    assert config is not None
+    return read_audio_config(config), tuple(bytes(packet) for packet in packets)

@@ -14,7 +14,7 @@ from safe_community_recorder.archive.timeline import Span
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.clip import NoFootageError
 from safe_community_recorder.media.cmaf import Group, Sample
-from safe_community_recorder.media.h264 import length_prefixed
+from safe_community_recorder.media.video import length_prefixed
 from tests.recorder.footage import PICTURE_90K, encode
 
 S = utc.SECOND_US

@@ -10,7 +10,7 @@ from safe_community_recorder.cause import Cause
 from safe_community_recorder.ingest.feed import Connection, Feed, FeedState
 from safe_community_recorder.ingest.source import SourceError
 from safe_community_recorder.live import LiveChannel
-from safe_community_recorder.media.h264 import AccessUnit
+from safe_community_recorder.media.video import AccessUnit
 from tests.recorder.footage import encode
 
 UNITS = encode(30).units

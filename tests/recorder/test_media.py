@@ -12,21 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safe_community_recorder.media import cmaf
+from safe_community_recorder.media import cmaf, h264, h265
+from safe_community_recorder.media.bits import BitstreamError
 from safe_community_recorder.media.boxes import BoxError
 from safe_community_recorder.media.clip import Clip, NoFootageError, build_clip
-from safe_community_recorder.media.cmaf import ClockSource, Sample, encode_fragment, init_segment, read_recording
-from safe_community_recorder.media.h264 import (
-    BitstreamError,
+from safe_community_recorder.media.cmaf import ClockSource, Group, Sample, encode_group, init_segment
+from safe_community_recorder.media.mpegts import TransportStream
+from safe_community_recorder.media.picture import PictureError, decode_keyframe, to_gray, to_jpeg
+from safe_community_recorder.media.reading import read_recording
+from safe_community_recorder.media.video import (
     VideoFormat,
     join_annexb,
     length_prefixed,
-    picture_size,
     split_annexb,
     split_length_prefixed,
 )
-from safe_community_recorder.media.mpegts import TransportStream
-from safe_community_recorder.media.picture import PictureError, decode_keyframe, to_gray, to_jpeg
 from tests.recorder.footage import PICTURE_90K, brightness_of, encode
 
 T0 = 1_795_330_489_123_456  # 2026-11-22, with odd microseconds
@@ -37,11 +37,14 @@ nals = st.lists(st.binary(min_size=1, max_size=40).map(lambda b: b.replace(b"\x0
 
 def file_of(groups: list[list[Sample]], start_us: int = T0, video: VideoFormat | None = None) -> bytes:
     """A recording file of these groups, one a second."""
-    parts = [init_segment(video or encode().video)]
+    data = b""
     for number, samples in enumerate(groups):
         utc_us = start_us + number * GROUP_US
-        parts += encode_fragment(number + 1, utc_us, (utc_us - start_us) * 9 // 100, samples)
-    return b"".join(parts)
+        group = Group(video or encode().video, utc_us, tuple(samples))
+        data = data or init_segment(group)
+        buffers, _ = encode_group(number + 1, (utc_us - start_us) * 9 // 100, group, len(data))
+        data += b"".join(buffers)
+    return data
 
 
 def groups_of(pictures: int = 30, b_frames: int = 0) -> list[list[Sample]]:
@@ -78,7 +81,13 @@ def test_nal_units_survive_both_framings(units: list[bytes]) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_upset_the_parsers(data: bytes) -> None:
-    for parse in (picture_size, split_length_prefixed):
+    for parse in (
+        split_length_prefixed,
+        h264.sequence_parameters,
+        h264.read_decoder_configuration,
+        h265.sequence_parameters,
+        h265.read_decoder_configuration,
+    ):
         with suppress(BitstreamError):
             parse(data)
     split_annexb(data)
@@ -127,9 +136,9 @@ def test_a_file_cut_anywhere_keeps_all_whole_fragments() -> None:
 
 @pytest.mark.parametrize("flags", range(33))
 def test_a_fragment_says_how_its_time_was_got_and_unknown_ways_count_as_arrival(flags: int) -> None:
-    samples = groups_of(10)[0]
-    head = init_segment(encode().video)
-    data = bytearray(head + b"".join(encode_fragment(1, T0, 0, samples, ClockSource.SENDER_REPORT)))
+    group = Group(encode().video, T0, tuple(groups_of(10)[0]), ClockSource.SENDER_REPORT)
+    head = init_segment(group)
+    data = bytearray(head + b"".join(encode_group(1, 0, group, len(head))[0]))
     assert read(bytes(data)).fragments[0].clock is ClockSource.SENDER_REPORT
     data[len(head) + 9 : len(head) + 12] = flags.to_bytes(3)
     expected = ClockSource.SENDER_REPORT if flags == 24 else ClockSource.ARRIVAL
@@ -138,7 +147,7 @@ def test_a_fragment_says_how_its_time_was_got_and_unknown_ways_count_as_arrival(
 
 def test_a_file_without_its_beginning_is_refused() -> None:
     whole = file_of(groups_of(10))
-    head = len(init_segment(encode().video))
+    head = read(whole).fragments[0].start
     for data in (b"", whole[: head - 1], whole[head:], b"RIFF" * 30):
         with pytest.raises(BoxError):
             read(data)

@@ -11,7 +11,7 @@ import pytest
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.ingest.pyav_source import PyAVSource
 from safe_community_recorder.ingest.source import SourceError
-from safe_community_recorder.media.h264 import AccessUnit
+from safe_community_recorder.media.video import AccessUnit
 from tests.recorder.footage import encode
 
 
@@ -36,7 +36,7 @@ def stored(path: Path) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_mux_stream("h264", width=64, height=48, time_base=Fraction(1, 90_000))
         for unit in footage.units:
-            nals = [footage.video.sps, footage.video.pps, *unit.nals] if unit.is_key else unit.nals
+            nals = [*footage.video.parameter_sets, *unit.nals] if unit.is_key else unit.nals
             packet = av.Packet(b"".join(b"\0\0\0\1" + nal for nal in nals))
             packet.stream = stream
             packet.time_base = Fraction(1, 90_000)
@@ -68,7 +68,7 @@ async def test_another_codec_is_named(tmp_path: Path) -> None:
     units, error = await read(str(path))
     assert units == []
     assert error.cause is Cause.UNSUPPORTED_STREAM
-    assert error.detail == "H.264 was expected, the camera sends mpeg2video"
+    assert error.detail == "H.264 or H.265 was expected, the camera sends mpeg2video"
 
 
 async def test_what_is_no_stream_at_all_is_said_without_the_password(tmp_path: Path) -> None:

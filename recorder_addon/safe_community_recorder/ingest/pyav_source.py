@@ -5,27 +5,19 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import av
 import av.error
+from av.stream import Stream
 
 from ..cause import Cause
-from ..media.h264 import (
-    NAL_ACCESS_UNIT_DELIMITER,
-    NAL_PPS,
-    NAL_SPS,
-    AccessUnit,
-    BitstreamError,
-    VideoFormat,
-    nal_type,
-    parameter_sets,
-    read_decoder_configuration,
-    split_annexb,
-    split_length_prefixed,
-    video_format,
-)
+from ..media.audio import AudioUnit
+from ..media.bits import BitstreamError
+from ..media.video import AccessUnit
+from .packets import Pictures, Sounds, codec_of
 from .source import SourceError
 
 _LOGGER = logging.getLogger(__name__)
@@ -37,13 +29,16 @@ _CLOSING_S = 1.0
 # What one camera may hold in memory while the event loop is busy.
 _BACKLOG_UNITS = 1_000
 _BACKLOG_BYTES = 32 << 20
+# Frames of sound that may wait for the next picture.
+_WAITING_SOUND = 500
 
 
 class PyAVSource:
-    """A camera's stream read by libav."""
+    """A camera's stream read by libav. Sound is not even asked for, unless `audio` says that it is wanted."""
 
-    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop, *, audio: bool = False) -> None:
         self._url = url
+        self._audio = audio
         self._loop = loop
         self._lock = threading.Lock()
         self._backlog: deque[AccessUnit] = deque()
@@ -87,7 +82,7 @@ class PyAVSource:
         except SourceError as caught:
             error = caught
         except BitstreamError as caught:
-            error = SourceError(Cause.UNSUPPORTED_STREAM, f"the camera's H.264 cannot be read: {caught}")
+            error = SourceError(Cause.UNSUPPORTED_STREAM, f"the camera's pictures cannot be read: {caught}")
         except av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError:
             error = SourceError(Cause.AUTHENTICATION_REFUSED, "the camera refused user name or password")
         except (av.error.FFmpegError, OSError) as caught:
@@ -108,7 +103,7 @@ class PyAVSource:
             self._loop.call_soon_threadsafe(event.set)
 
     def _deliver(self, unit: AccessUnit) -> None:
-        size = sum(map(len, unit.nals))
+        size = unit.size_bytes
         with self._lock:
             full = len(self._backlog) >= _BACKLOG_UNITS or self._backlog_bytes + size > _BACKLOG_BYTES
             if full:
@@ -127,52 +122,40 @@ class PyAVSource:
         options = {timeout: str(_SOCKET_TIMEOUT_US), "analyzeduration": "500000"}
         if self._url.startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
-            options["allowed_media_types"] = "video"
+            options["allowed_media_types"] = "video+audio" if self._audio else "video"
         with av.open(self._url, options=options) as container:
             streams = container.streams.video
             if not streams:
                 raise SourceError(Cause.UNSUPPORTED_STREAM, "the stream has no video")
-            stream = streams[0]
-            codec = stream.codec_context.name
-            if codec != "h264":
-                raise SourceError(Cause.UNSUPPORTED_STREAM, f"H.264 was expected, the camera sends {codec}")
-            self._demux(container, stream)
+            codec = codec_of(streams[0])
+            if codec is None:
+                name = streams[0].codec_context.name
+                raise SourceError(Cause.UNSUPPORTED_STREAM, f"H.264 or H.265 was expected, the camera sends {name}")
+            wanted: list[av.VideoStream | av.AudioStream] = [streams[0]]
+            sounds: Sounds | None = None
+            if self._audio and container.streams.audio:
+                wanted.append(container.streams.audio[0])
+                sounds = Sounds(container.streams.audio[0])
+            self._demux(container.demux(wanted), Pictures(streams[0], codec), sounds)
 
-    def _demux(self, container: av.container.InputContainer, stream: av.VideoStream) -> None:
-        extradata = stream.codec_context.extradata or b""
-        # RTMP and MP4 put lengths before NAL units, everything else start codes; the first byte of avcC tells.
-        split = split_length_prefixed if extradata[:1] == b"\x01" else split_annexb
-        sps: bytes | None
-        pps: bytes | None
-        if split is split_length_prefixed:
-            announced = read_decoder_configuration(extradata)
-            sps, pps = announced.sps, announced.pps
-        else:
-            sps, pps = parameter_sets(split_annexb(extradata))
-        video: VideoFormat | None = None
+    def _demux(self, packets: Iterator[av.Packet[Stream]], pictures: Pictures, sounds: Sounds | None) -> None:
+        heard: deque[AudioUnit] = deque(maxlen=_WAITING_SOUND)
         key_due = time.monotonic() + _NO_KEYFRAME_S
-        for packet in container.demux(stream):
+        for packet in packets:
             if self._stop.is_set():
                 return
-            pts = packet.pts if packet.pts is not None else packet.dts
-            if packet.size == 0 or pts is None or packet.time_base is None:
-                continue
-            nals = split(bytes(packet))
-            new_sps, new_pps = parameter_sets(nals)
-            if (new_sps or sps) != sps or (new_pps or pps) != pps or video is None:
-                sps, pps = new_sps or sps, new_pps or pps
-                video = video_format(sps, pps) if sps and pps else None
-            if packet.is_keyframe and video is not None:
-                key_due = time.monotonic() + _NO_KEYFRAME_S
-            elif time.monotonic() > key_due:
+            if time.monotonic() > key_due:
                 raise SourceError(Cause.NO_KEYFRAME, f"no keyframe for {_NO_KEYFRAME_S:.0f} s")
-            if video is None:
+            if packet.stream.type == "audio":
+                if sounds is not None:
+                    heard.extend(sounds.take(packet))
                 continue
-            dts = packet.dts if packet.dts is not None else pts
-            scale = packet.time_base * 90_000
-            payload = tuple(n for n in nals if nal_type(n) not in (NAL_SPS, NAL_PPS, NAL_ACCESS_UNIT_DELIMITER))
-            if payload:
-                arrival_us = time.time_ns() // 1_000
-                self._deliver(
-                    AccessUnit(payload, int(pts * scale), int(dts * scale), packet.is_keyframe, arrival_us, video)
-                )
+            unit = pictures.take(packet, time.time_ns() // 1_000)
+            if unit is None:
+                continue
+            if unit.is_key:
+                key_due = time.monotonic() + _NO_KEYFRAME_S
+            if sounds is not None:
+                unit = replace(unit, audio=sounds.audio, audio_units=tuple(heard))
+                heard.clear()
+            self._deliver(unit)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from ..cause import Cause
-from ..media.h264 import AccessUnit
+from ..media.video import AccessUnit
 
 
 class SourceError(Exception):

@@ -14,8 +14,8 @@ import numpy as np
 
 from .boxes import box, full_box
 from .cmaf import Fragment, RecordingFile
-from .h264 import VideoFormat
-from .movie import movie_header, video_track
+from .movie import edit_list, movie_header, video_track
+from .video import VideoFormat
 
 _QUICKTIME_EPOCH_OFFSET_S = 2_082_844_800
 
@@ -103,9 +103,6 @@ def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us
         position += part.size
 
     creation_s = shown_us[0] // 1_000_000 + _QUICKTIME_EPOCH_OFFSET_S
-    edit = full_box(
-        b"elst", 1, 0, (1).to_bytes(4), play_90k.to_bytes(8), skip_90k.to_bytes(8, signed=True), b"\0\1\0\0"
-    )
 
     def head(data_position: int) -> bytes:
         chunks = np.array(positions, dtype=">u8") + np.uint64(data_position)
@@ -123,11 +120,11 @@ def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us
             duration_90k=play_90k,
             media_duration_90k=media_90k,
             creation_s=creation_s,
-            edit_list=box(b"edts", edit),
+            edits=edit_list(skip_90k, play_90k),
         )
         movie = box(b"moov", movie_header(play_90k, creation_s), track)
         mdat = (1).to_bytes(4) + b"mdat" + (16 + position).to_bytes(8)
-        return b"".join((box(b"ftyp", b"isom", bytes(4), b"isomiso6avc1mp41"), movie, mdat))
+        return b"".join((box(b"ftyp", b"isom", bytes(4), b"isomiso6mp41"), movie, mdat))
 
     return Clip(head(len(head(0))), parts, *shown_us)
 

@@ -1,45 +1,30 @@
-"""H.264 (ITU-T H.264, ISO/IEC 14496-15): NAL units, parameter sets and the avcC record."""
+"""H.264 (ITU-T H.264, ISO/IEC 14496-15 §5): NAL unit types, parameter sets and the avcC record."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-START_CODE = b"\x00\x00\x00\x01"
+from .bits import BitReader, BitstreamError, unescaped
 
 NAL_SLICE = 1
 NAL_IDR = 5
-NAL_SEI = 6
 NAL_SPS = 7
 NAL_PPS = 8
 NAL_ACCESS_UNIT_DELIMITER = 9
 
 _PROFILES_WITH_CHROMA_FORMAT = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-
-
-class BitstreamError(ValueError):
-    """The bytes are not the H.264 they claim to be."""
+_PROFILES_WITHOUT_EXTENSION = frozenset({66, 77, 88})
 
 
 @dataclass(frozen=True, slots=True)
-class VideoFormat:
-    """What a decoder has to know before the first picture. `width` and `height` in pixels, after cropping."""
+class SequenceParameters:
+    """What of a sequence parameter set is of use here. `width` and `height` in pixels, after cropping."""
 
-    codec: str
+    number: int
+    chroma_format: int
+    luma_bits: int
+    chroma_bits: int
     width: int
     height: int
-    sps: bytes
-    pps: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AccessUnit:
-    """One coded picture: its NAL units, its times in 1/90000 s of the camera's clock, and its arrival in UTC."""
-
-    nals: tuple[bytes, ...]
-    pts_90k: int
-    dts_90k: int
-    is_key: bool
-    arrival_us: int
-    video: VideoFormat
 
 
 def nal_type(nal: bytes) -> int:
@@ -47,131 +32,74 @@ def nal_type(nal: bytes) -> int:
     return nal[0] & 0x1F
 
 
-def split_annexb(data: bytes) -> list[bytes]:
-    """The NAL units of an Annex B byte stream, without start codes and trailing zero bytes."""
-    nals = []
-    start = data.find(b"\x00\x00\x01")
-    while start >= 0:
-        start += 3
-        end = data.find(b"\x00\x00\x01", start)
-        nal = (data[start:] if end < 0 else data[start:end]).rstrip(b"\x00")
-        if nal:
-            nals.append(nal)
-        start = end
-    return nals
+def parameter_set_key(nal: bytes) -> tuple[int, int] | None:
+    """Order of its kind and number of a parameter set; None for any other NAL unit. Raises BitstreamError."""
+    kind = nal_type(nal)
+    if kind == NAL_SPS:
+        return 0, BitReader(unescaped(nal[4:])).unsigned()
+    if kind == NAL_PPS:
+        return 1, BitReader(unescaped(nal[1:])).unsigned()
+    return None
 
 
-def join_annexb(nals: Iterable[bytes]) -> bytes:
-    """An Annex B byte stream of NAL units."""
-    return b"".join(part for nal in nals for part in (START_CODE, nal))
+def decoder_configuration(parameter_sets: Iterable[bytes]) -> bytes:
+    """AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1). Raises BitstreamError."""
+    sequence = [nal for nal in parameter_sets if nal_type(nal) == NAL_SPS]
+    picture = [nal for nal in parameter_sets if nal_type(nal) == NAL_PPS]
+    if not (0 < len(sequence) < 32 and 0 < len(picture) < 256):
+        raise BitstreamError(f"{len(sequence)} sequence and {len(picture)} picture parameter sets")
+    record = [b"\x01", sequence[0][1:4], b"\xff", (0xE0 | len(sequence)).to_bytes()]
+    record += [part for nal in sequence for part in (len(nal).to_bytes(2), nal)]
+    record.append(len(picture).to_bytes())
+    record += [part for nal in picture for part in (len(nal).to_bytes(2), nal)]
+    if sequence[0][1] not in _PROFILES_WITHOUT_EXTENSION:
+        values = sequence_parameters(sequence[0])
+        record.append(bytes((0xFC | values.chroma_format, 0xF8 | values.luma_bits - 8, 0xF8 | values.chroma_bits - 8)))
+        record.append(b"\x00")
+    return b"".join(record)
 
 
-def length_prefixed(nals: Iterable[bytes]) -> bytes:
-    """NAL units as a sample of an MP4 file: each behind its 32-bit length (ISO/IEC 14496-15 §5.3.2)."""
-    return b"".join(part for nal in nals for part in (len(nal).to_bytes(4), nal))
-
-
-def split_length_prefixed(sample: bytes) -> list[bytes]:
-    """The NAL units of an MP4 sample. Raises BitstreamError when lengths and bytes do not fit."""
-    nals = []
-    position = 0
-    while position < len(sample):
-        size = int.from_bytes(sample[position : position + 4])
-        position += 4
-        if size == 0 or position + size > len(sample):
-            raise BitstreamError(f"a NAL unit of {size} bytes does not fit into the sample's {len(sample)}")
-        nals.append(sample[position : position + size])
-        position += size
-    return nals
-
-
-def video_format(sps: bytes, pps: bytes) -> VideoFormat:
-    """The format that a sequence and a picture parameter set announce. Raises BitstreamError."""
-    width, height = picture_size(sps)
-    return VideoFormat("h264", width, height, sps, pps)
-
-
-def parameter_sets(nals: Sequence[bytes]) -> tuple[bytes | None, bytes | None]:
-    """The last sequence and the last picture parameter set among the NAL units."""
-    sps = pps = None
-    for nal in nals:
-        kind = nal_type(nal)
-        if kind == NAL_SPS:
-            sps = nal
-        elif kind == NAL_PPS:
-            pps = nal
-    return sps, pps
-
-
-def decoder_configuration(video: VideoFormat) -> bytes:
-    """AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1) with one parameter set of each kind."""
-    return b"".join(
-        (
-            b"\x01",
-            video.sps[1:4],
-            b"\xff\xe1",
-            len(video.sps).to_bytes(2),
-            video.sps,
-            b"\x01",
-            len(video.pps).to_bytes(2),
-            video.pps,
-        )
-    )
-
-
-def read_decoder_configuration(record: bytes) -> VideoFormat:
-    """The inverse of `decoder_configuration`. Raises BitstreamError."""
+def read_decoder_configuration(record: bytes) -> tuple[bytes, ...]:
+    """The parameter sets of an AVCDecoderConfigurationRecord. Raises BitstreamError."""
     try:
-        size = int.from_bytes(record[6:8])
-        sps = record[8 : 8 + size]
-        position = 8 + size + 1
-        size = int.from_bytes(record[position : position + 2])
-        pps = record[position + 2 : position + 2 + size]
-        if record[0] != 1 or len(pps) != size or not pps:
-            raise BitstreamError("not an AVCDecoderConfigurationRecord")
+        if record[0] != 1 or record[4] & 3 != 3:
+            raise BitstreamError("an AVCDecoderConfigurationRecord with lengths of 4 bytes was expected")
+        nals: list[bytes] = []
+        position = 5
+        for mask in (0x1F, 0xFF):
+            count = record[position] & mask
+            position += 1
+            for _ in range(count):
+                size = int.from_bytes(record[position : position + 2])
+                nals.append(record[position + 2 : position + 2 + size])
+                position += 2 + size
+                if size == 0 or position > len(record):
+                    raise BitstreamError("the AVCDecoderConfigurationRecord is cut short")
     except IndexError as error:
         raise BitstreamError("the AVCDecoderConfigurationRecord is cut short") from error
-    return video_format(sps, pps)
+    return tuple(nals)
 
 
-class _Bits:
-    """Reads an RBSP bit by bit (H.264 §7.2 and §9.1)."""
-
-    def __init__(self, payload: bytes) -> None:
-        unescaped = payload.replace(b"\x00\x00\x03", b"\x00\x00")
-        self._value = int.from_bytes(unescaped)
-        self._left = len(unescaped) * 8
-
-    def take(self, count: int) -> int:
-        if count > self._left:
-            raise BitstreamError("the sequence parameter set is cut short")
-        self._left -= count
-        return (self._value >> self._left) & ((1 << count) - 1)
-
-    def unsigned(self) -> int:
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > 31:
-                raise BitstreamError("an Exp-Golomb code of more than 32 bits")
-        return (1 << zeros) - 1 + self.take(zeros)
-
-    def signed(self) -> int:
-        code = self.unsigned()
-        return (code + 1) // 2 if code & 1 else -(code // 2)
+def picture_size(parameter_sets: Sequence[bytes]) -> tuple[int, int]:
+    """Width and height in pixels after cropping, by the last sequence parameter set. Raises BitstreamError."""
+    for nal in reversed(parameter_sets):
+        if nal_type(nal) == NAL_SPS:
+            values = sequence_parameters(nal)
+            return values.width, values.height
+    raise BitstreamError("no sequence parameter set")
 
 
-def picture_size(sps: bytes) -> tuple[int, int]:
-    """Width and height in pixels after cropping (H.264 §7.3.2.1.1). Raises BitstreamError."""
+def sequence_parameters(sps: bytes) -> SequenceParameters:
+    """A sequence parameter set, as far as the picture's size (H.264 §7.3.2.1.1). Raises BitstreamError."""
     if len(sps) < 4 or nal_type(sps) != NAL_SPS:
         raise BitstreamError("not a sequence parameter set")
-    bits = _Bits(sps[1:])
+    bits = BitReader(unescaped(sps[1:]))
     profile = bits.take(8)
     bits.take(16)
-    bits.unsigned()
-    chroma_format = 1
+    number = bits.unsigned()
+    chroma_format, luma_bits, chroma_bits = 1, 8, 8
     if profile in _PROFILES_WITH_CHROMA_FORMAT:
-        chroma_format = _skip_chroma(bits)
+        chroma_format, luma_bits, chroma_bits = _chroma(bits)
     bits.unsigned()
     order_type = bits.unsigned()
     if order_type == 0:
@@ -199,25 +127,27 @@ def picture_size(sps: bytes) -> tuple[int, int]:
     height = height_units * 16 * (2 - frame_only) - (top + bottom) * crop_y
     if not (0 < width <= 16384 and 0 < height <= 16384):
         raise BitstreamError(f"a picture of {width}×{height} pixels")
-    return width, height
+    return SequenceParameters(number, chroma_format, luma_bits, chroma_bits, width, height)
 
 
-def _skip_chroma(bits: _Bits) -> int:
-    """Reads on to behind the scaling matrices and returns chroma_format_idc."""
+def _chroma(bits: BitReader) -> tuple[int, int, int]:
+    """chroma_format_idc and the bits of luma and chroma; reads on to behind the scaling matrices."""
     chroma_format = bits.unsigned()
     if chroma_format == 3:
         bits.take(1)
-    bits.unsigned()
-    bits.unsigned()
+    luma_bits = 8 + bits.unsigned()
+    chroma_bits = 8 + bits.unsigned()
+    if chroma_format > 3 or luma_bits > 14 or chroma_bits > 14:
+        raise BitstreamError(f"chroma format {chroma_format} with {luma_bits} and {chroma_bits} bits")
     bits.take(1)
     if bits.take(1):
         for index in range(8 if chroma_format != 3 else 12):
             if bits.take(1):
                 _skip_scaling_list(bits, 16 if index < 6 else 64)
-    return chroma_format
+    return chroma_format, luma_bits, chroma_bits
 
 
-def _skip_scaling_list(bits: _Bits, size: int) -> None:
+def _skip_scaling_list(bits: BitReader, size: int) -> None:
     last = following = 8
     for _ in range(size):
         if following:

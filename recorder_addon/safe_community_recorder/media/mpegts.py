@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import av
 
-from .h264 import NAL_ACCESS_UNIT_DELIMITER, NAL_PPS, NAL_SPS, VideoFormat, join_annexb, nal_type
+from .codec import CODECS
+from .video import VideoFormat, join_annexb
 
 _TIME_BASE = Fraction(1, 90_000)
-_DELIMITER = b"\x09\xf0"
 
 
 class TransportStream:
@@ -17,22 +17,22 @@ class TransportStream:
 
     def __init__(self, video: VideoFormat) -> None:
         self._video = video
+        self._codec = CODECS[video.codec]
         self._sink = io.BytesIO()
         # The tables (PAT, PMT) stand before every picture, so that a viewer may join at any keyframe.
         self._container = av.open(
             self._sink, "w", format="mpegts", options={"mpegts_flags": "pat_pmt_at_frames", "flush_packets": "1"}
         )
         self._stream = self._container.add_mux_stream(
-            "h264", width=video.width, height=video.height, time_base=_TIME_BASE
+            self._codec.libav_name, width=video.width, height=video.height, time_base=_TIME_BASE
         )
 
     def mux(self, nals: Sequence[bytes], pts_90k: int, dts_90k: int, *, is_key: bool) -> bytes:
         """The stream's bytes for one access unit. Keyframes get the parameter sets if they do not carry them."""
-        wanted = [nal for nal in nals if nal_type(nal) != NAL_ACCESS_UNIT_DELIMITER]
+        wanted = self._codec.stored(nals)
         if is_key:
-            wanted = [nal for nal in wanted if nal_type(nal) not in (NAL_SPS, NAL_PPS)]
-            wanted = [self._video.sps, self._video.pps, *wanted]
-        packet = av.Packet(join_annexb([_DELIMITER, *wanted]))
+            wanted = (*self._video.parameter_sets, *wanted)
+        packet = av.Packet(join_annexb([self._codec.delimiter, *wanted]))
         packet.stream = self._stream
         packet.time_base = _TIME_BASE
         packet.pts = pts_90k

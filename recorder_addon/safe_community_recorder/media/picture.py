@@ -7,7 +7,8 @@ from typing import cast
 import av
 import numpy as np
 
-from .h264 import VideoFormat, join_annexb
+from .codec import CODECS
+from .video import VideoFormat, join_annexb
 
 type Gray = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
@@ -18,10 +19,10 @@ class PictureError(ValueError):
 
 def decode_keyframe(video: VideoFormat, nals: Sequence[bytes]) -> av.VideoFrame:
     """The picture of one keyframe. Raises PictureError."""
-    decoder = av.CodecContext.create("h264", "r")
+    decoder = cast("av.VideoCodecContext", av.CodecContext.create(CODECS[video.codec].libav_name, "r"))
     decoder.thread_count = 1
     try:
-        frames = decoder.decode(av.Packet(join_annexb([video.sps, video.pps, *nals])))
+        frames = decoder.decode(av.Packet(join_annexb([*video.parameter_sets, *nals])))
         frames = frames or decoder.decode(None)
     except av.error.FFmpegError as error:
         raise PictureError(f"the keyframe cannot be decoded: {error}") from error

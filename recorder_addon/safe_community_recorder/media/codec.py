@@ -1,0 +1,94 @@
+"""H.264 and H.265 behind one face: what differs between them, and how a stream's format is known from its NAL units."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from . import h264, h265
+from .video import CodecName, VideoFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A codec's names, in this project, in libav and in MP4; its sorts of NAL units; its configuration record.
+
+    `parameter_kinds` is how many sorts of parameter sets a decoder needs; `delimiter` a whole access unit delimiter.
+    """
+
+    name: CodecName
+    libav_name: str
+    sample_entry: bytes
+    record: bytes
+    delimiter: bytes
+    parameter_kinds: int
+    unstored: frozenset[int]
+    nal_type: Callable[[bytes], int]
+    parameter_set_key: Callable[[bytes], tuple[int, int] | None]
+    picture_size: Callable[[Sequence[bytes]], tuple[int, int]]
+    write_record: Callable[[Iterable[bytes]], bytes]
+    read_record: Callable[[bytes], tuple[bytes, ...]]
+
+    def stored(self, nals: Iterable[bytes]) -> tuple[bytes, ...]:
+        """What of an access unit goes into a file: neither parameter sets, which the file has once, nor delimiters."""
+        return tuple([nal for nal in nals if self.nal_type(nal) not in self.unstored])
+
+
+H264 = Codec(
+    "h264",
+    "h264",
+    b"avc1",
+    b"avcC",
+    b"\x09\xf0",
+    2,
+    frozenset({h264.NAL_SPS, h264.NAL_PPS, h264.NAL_ACCESS_UNIT_DELIMITER}),
+    h264.nal_type,
+    h264.parameter_set_key,
+    h264.picture_size,
+    h264.decoder_configuration,
+    h264.read_decoder_configuration,
+)
+H265 = Codec(
+    "h265",
+    "hevc",
+    b"hvc1",
+    b"hvcC",
+    b"\x46\x01\x50",
+    3,
+    frozenset({h265.NAL_VPS, h265.NAL_SPS, h265.NAL_PPS, h265.NAL_ACCESS_UNIT_DELIMITER}),
+    h265.nal_type,
+    h265.parameter_set_key,
+    h265.picture_size,
+    h265.decoder_configuration,
+    h265.read_decoder_configuration,
+)
+CODECS: dict[CodecName, Codec] = {codec.name: codec for codec in (H264, H265)}
+
+
+class ParameterSets:
+    """The parameter sets of one stream, as they come; a later one replaces that of the same kind and number."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._sets: dict[tuple[int, int], bytes] = {}
+        self._newest: list[bytes] = []
+        self.video: VideoFormat | None = None
+
+    def take(self, nals: Iterable[bytes]) -> None:
+        """Learns from NAL units. `video` is the format then in force, None until it is known. Raises BitstreamError."""
+        codec = self._codec
+        changed = False
+        for nal in nals:
+            if codec.nal_type(nal) not in codec.unstored:
+                continue
+            key = codec.parameter_set_key(nal)
+            if key is not None and self._sets.get(key) != nal:
+                self._sets[key] = nal
+                self._newest.append(nal)
+                changed = True
+        if changed and len({kind for kind, _ in self._sets}) == codec.parameter_kinds:
+            self.video = self._format()
+
+    def _format(self) -> VideoFormat:
+        sets = tuple(self._sets[key] for key in sorted(self._sets))
+        self._newest = [nal for nal in self._newest if nal in sets]
+        width, height = self._codec.picture_size(self._newest)
+        return VideoFormat(self._codec.name, width, height, sets)
