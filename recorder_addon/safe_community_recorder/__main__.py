@@ -3,43 +3,89 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, logs
+from sqlalchemy.exc import SQLAlchemyError
+
+from . import __version__, logs, maintenance
 from .app import Recorder, Settings
+from .archive.layout import FILE_S
 from .config import ConfigError
+from .identity import InUseError
+
+_COMMANDS = {"check": maintenance.check, "rebuild": maintenance.rebuild}
 
 
-def main() -> int:
-    """Runs the recorder; the process's exit code."""
-    parser = argparse.ArgumentParser(prog="safe-community-recorder", description="Records cameras without re-encoding.")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the recorder, or one of its commands; the process's exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in _COMMANDS:
+        return _maintain(given[0], given[1:])
+    return _record(given)
+
+
+def _record(given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="safe-community-recorder",
+        description="Records cameras without re-encoding.",
+        epilog="Commands: `check` compares footage and index, `rebuild` makes the index anew from the footage.",
+    )
     parser.add_argument("--config", type=Path, required=True, help="the camera file (YAML); written if it is missing")
-    parser.add_argument("--data", type=Path, required=True, help="directory for index, token and identity")
-    parser.add_argument("--archive", type=Path, help="directory for the footage (default: DATA/archive)")
+    _add_places(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8710, help="port to listen on, 0 for any (default: %(default)s)")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--file-seconds", type=int, default=FILE_S, help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=__version__)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     logs.set_up(arguments.log_level.upper())
     logger = logging.getLogger(__package__)
     settings = Settings(
         arguments.config,
         arguments.data,
-        arguments.archive or arguments.data / "archive",
+        _archive(arguments),
         arguments.host,
         arguments.port,
+        max(1, arguments.file_seconds),
     )
     try:
-        asyncio.run(Recorder(settings).run())
+        clean = asyncio.run(Recorder(settings).run())
     except ConfigError as error:
         logger.error("camera file refused", extra={"problem": str(error)})
         return 2
-    except OSError as error:
+    except (OSError, InUseError, SQLAlchemyError) as error:
         logger.error("recorder cannot run", extra={"problem": str(error)})
         return 1
+    if not clean:
+        logger.error("a write hangs in the disk; the recorder ends without it")
+        logging.shutdown()
+        # The thread that hangs cannot be ended, and Python would wait for it.
+        os._exit(1)
     return 0
+
+
+def _maintain(command: str, given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog=f"safe-community-recorder {command}", description=_COMMANDS[command].__doc__)
+    _add_places(parser)
+    arguments = parser.parse_args(given)
+    try:
+        return _COMMANDS[command](arguments.data, _archive(arguments))
+    except (OSError, InUseError, SQLAlchemyError) as error:
+        print(f"safe-community-recorder {command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="directory for index, token and identity")
+    parser.add_argument("--archive", type=Path, help="directory for the footage (default: DATA/archive)")
+
+
+def _archive(arguments: argparse.Namespace) -> Path:
+    archive: Path = arguments.archive or arguments.data / "archive"
+    return archive
 
 
 if __name__ == "__main__":

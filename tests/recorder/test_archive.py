@@ -29,7 +29,7 @@ async def open_archive(tmp_path: Path) -> AsyncIterator[Open]:
     opened: list[Archive] = []
 
     async def open_one(days: float = 14, quota_bytes: int | None = None) -> Archive:
-        archive = Archive(tmp_path / "archive", tmp_path / "index.sqlite", Storage(days, quota_bytes), lambda _: days)
+        archive = Archive(tmp_path / "archive", tmp_path, Storage(days, quota_bytes), lambda _: days)
         await archive.start()
         opened.append(archive)
         return archive
@@ -52,7 +52,7 @@ def now_us() -> int:
 
 async def record(archive: Archive, camera_id: str, items: list[Group | Cause]) -> CameraArchive:
     """Records groups and interruptions, and finishes."""
-    camera = await archive.camera(camera_id, lambda _: None)
+    camera = await archive.camera(camera_id, lambda: None)
     task = asyncio.create_task(camera.run())
     await asyncio.sleep(0)
     for item in items:

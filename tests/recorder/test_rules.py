@@ -13,104 +13,17 @@ from hypothesis import strategies as st
 from safe_community_recorder import utc
 from safe_community_recorder.api.authorization import TICKET_LIFETIME_S, Tickets
 from safe_community_recorder.api.clip_response import byte_range
-from safe_community_recorder.archive.index import RecordingRow
 from safe_community_recorder.archive.layout import relative_path, same_file
-from safe_community_recorder.archive.retention import DAY_US, allowed_bytes, to_delete
 from safe_community_recorder.archive.timeline import Gap, Span, spans
 from safe_community_recorder.cause import Cause
-from safe_community_recorder.ingest.gop import CameraClock, GroupBuilder
 from safe_community_recorder.logs import JsonFormatter, redact
-from safe_community_recorder.media.cmaf import Group
-from safe_community_recorder.media.video import AccessUnit
 from safe_community_recorder.vision.motion import MotionDetector
-from tests.recorder.footage import encode
 
 NOW_US = 1_795_330_489_000_000
 S = utc.SECOND_US
 
 
-# --- groups of pictures and their time --------------------------------------------------------------------------------
-
-
-def unit(dts_90k: int, arrival_us: int, *, is_key: bool = False) -> AccessUnit:
-    return AccessUnit((b"\x65data",), dts_90k, dts_90k, is_key, arrival_us, encode().video)
-
-
-def groups(units: list[AccessUnit], not_before_us: int = 0) -> list[Group]:
-    delivered: list[Group] = []
-    builder = GroupBuilder(CameraClock(not_before_us), delivered.append)
-    for each in units:
-        builder.push(each)
-    builder.flush()
-    return delivered
-
-
-def test_a_group_begins_with_a_keyframe_and_lasts_to_the_next() -> None:
-    early, first, second = (unit(n * 9_000, NOW_US + (n - 10) * S // 10, is_key=n == 10) for n in (9, 10, 11))
-    (group,) = groups([early, first, second])
-    assert group.start_us == NOW_US
-    assert [sample.duration_90k for sample in group.samples] == [9_000, 9_000]
-
-
-arrivals = st.lists(
-    st.tuples(st.integers(-(2**40), 2**40), st.integers(-10_000 * S, 10_000 * S), st.booleans()), max_size=40
-)
-
-
-@given(arrivals, st.integers(0, NOW_US + 100 * S))
-def test_footage_never_overlaps_or_goes_back_whatever_the_clocks_do(
-    events: list[tuple[int, int, bool]], not_before_us: int
-) -> None:
-    units = [unit(dts, NOW_US + jump, is_key=key) for dts, jump, key in events]
-    end_us = not_before_us
-    count = 0
-    for group in groups(units, not_before_us):
-        assert group.start_us >= end_us
-        assert group.end_us >= group.start_us
-        end_us = group.end_us
-        count += len(group.samples)
-    behind_first_key = next((len(units) - n for n, each in enumerate(units) if each.is_key), 0)
-    assert count == behind_first_key
-
-
-def test_a_steady_camera_keeps_its_own_clock_through_late_packets() -> None:
-    # The network stalls for nine seconds, and then everything comes at once.
-    delays = [0, 300_000, 50_000, 700_000, 0, *(n * S for n in range(9, 0, -1)), 0, 0]
-    units = [unit(n * 90_000, NOW_US + n * S + delay, is_key=True) for n, delay in enumerate(delays)]
-    assert [group.start_us for group in groups(units)] == [NOW_US + n * S for n in range(len(delays))]
-
-
-def test_pictures_that_waited_while_the_stream_was_probed_do_not_set_the_clock() -> None:
-    delays = [600_000, 500_000, 400_000, *[0] * 20]
-    units = [unit(n * 9_000, NOW_US + n * S // 10 + delay, is_key=n % 10 == 0) for n, delay in enumerate(delays)]
-    assert [group.start_us for group in groups(units)] == [NOW_US, NOW_US + S, NOW_US + 2 * S]
-
-
-def test_a_connection_counts_from_its_own_zero() -> None:
-    delivered: list[Group] = []
-    builder = GroupBuilder(CameraClock(), delivered.append)
-    # The second connection's zero looks as if the first had only stalled.
-    for connected_us, zero_90k in ((NOW_US, 0), (NOW_US + 12 * S, 270_000)):
-        for n in range(3):
-            builder.push(unit(zero_90k + n * 90_000, connected_us + n * S, is_key=True))
-        builder.flush()
-    starts = [group.start_us - NOW_US for group in delivered]
-    assert starts == [0, S, 2 * S, 12 * S, 13 * S, 14 * S]
-
-
-def test_a_camera_clock_that_goes_slow_is_set_anew_after_a_while() -> None:
-    units = [unit(n * 90_000, NOW_US + n * S + n * 200_000, is_key=True) for n in range(60)]
-    lateness = [NOW_US + n * 1_200_000 - group.start_us for n, group in enumerate(groups(units))]
-    assert all(0 <= late <= 5 * S for late in lateness)
-    assert 0 in lateness[10:]
-
-
-def test_a_camera_clock_that_jumps_is_set_anew() -> None:
-    units = [unit(0, NOW_US, is_key=True), unit(50_000_000, NOW_US + 2 * S, is_key=True)]
-    assert [group.start_us for group in groups(units)] == [NOW_US, NOW_US + 2 * S]
-
-
-# --- timelines and retention ------------------------------------------------------------------------------------------
+# --- timelines ------------------------------------------------------------------------------------------
 
 
 def test_neighbours_are_one_span_and_gaps_are_cut_out() -> None:
@@ -140,31 +53,6 @@ def test_spans_lie_in_order_within_the_range_and_outside_gaps(
         assert not any(
             gap.start_us < span.end_us and span.start_us < gap.end_us for gap in gaps if gap.start_us < gap.end_us
         )
-
-
-def row(name: str, age_days: float, size: int = 100, *, complete: bool = True) -> RecordingRow:
-    end_us = NOW_US - round(age_days * DAY_US)
-    return RecordingRow(name, name.partition("/")[0], end_us - 300 * S, end_us, size, complete)
-
-
-def test_footage_past_its_days_goes_and_nothing_else() -> None:
-    rows = [row("a/1", 14.001), row("b/1", 14.001), row("a/2", 13.999), row("a/3", 0, complete=False)]
-    doomed = to_delete(rows, NOW_US, {"a": 14, "b": 30}.__getitem__, 10_000)
-    assert [each.path for each in doomed] == ["a/1"]
-
-
-def test_over_quota_the_oldest_goes_first_but_never_what_is_being_written() -> None:
-    rows = [row("a/0", 3, 500, complete=False), row("a/1", 3), row("b/1", 2), row("a/2", 1)]
-    assert [each.path for each in to_delete(rows, NOW_US, lambda _: 14, 650)] == ["a/1", "b/1"]
-    assert [each.path for each in to_delete(rows, NOW_US, lambda _: 14, 100)] == ["a/1", "b/1", "a/2"]
-    assert to_delete(rows, NOW_US, lambda _: 14, 800) == []
-
-
-def test_the_disk_keeps_its_reserve_whatever_the_quota_says() -> None:
-    assert allowed_bytes(used_bytes=600, free_bytes=300, disk_bytes=1_000, quota_bytes=None) == 850
-    assert allowed_bytes(used_bytes=600, free_bytes=300, disk_bytes=1_000, quota_bytes=700) == 700
-    assert allowed_bytes(used_bytes=600, free_bytes=10, disk_bytes=1_000, quota_bytes=700) == 560
-    assert allowed_bytes(used_bytes=10, free_bytes=0, disk_bytes=1_000, quota_bytes=700) == 0
 
 
 def test_files_are_cut_at_whole_five_minutes() -> None:

@@ -2,276 +2,508 @@
 
 import asyncio
 import logging
-import shutil
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..cause import Cause
+from ..audit import AuditLog
+from ..clock import HostClock, steady_us
 from ..media.boxes import BoxError
 from ..media.clip import Clip, NoFootageError, build_clip
-from ..media.cmaf import Group, RecordingFile
-from .index import Index, RecordingRow
-from .recovery import Recovered, read_file, recover
-from .retention import Storage, allowed_bytes, served_from_us, to_delete
-from .timeline import TOLERANCE_US, Gap, Span, spans
-from .writer import RecordingWriter
+from ..media.cmaf import RecordingFile
+from ..utc import SECOND_US, to_text
+from .camera import CameraArchive
+from .index import RecordingRow, open_index
+from .layout import FILE_S
+from .notes import write_lock
+from .place import Place
+from .recovery import Recovered, compare_everything, read_file, repair_newest, take_in_notes
+from .retention import (
+    DAY_US,
+    Decision,
+    Storage,
+    allowed_bytes,
+    days_until_full,
+    decide,
+    served,
+    served_from_us,
+)
+from .root import ArchiveRoot, RootError, Space, StorageState
+from .timeline import ClockEvent, Day, Gap, Lock, Observation, Span, clamped, day_of, local_days, spans
 
 _LOGGER = logging.getLogger(__name__)
 
-# What may wait for the disk, per camera; beyond, the oldest waiting group is lost and counted.
-_WAITING_GROUPS = 30
 _RETENTION_EVERY_S = 60.0
+_LOOK_EVERY_S = 1.0
+# Several threads, so that one file that hangs does not hold up the others; each camera's writes stay one by one.
+_DISK_THREADS = 4
+_STOP_S = 3.0
+_TELL_DAYS = 50
+# Gaps and observations are remembered longer than footage.
+_NOTES_US = 400 * DAY_US
+# When the clock leaps ahead by more than this, nothing is deleted for an hour: it may be wrong.
+_LEAP_US = DAY_US
+_LEAP_PAUSE_US = 3_600 * SECOND_US
+_FULLY_KEPT = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long a camera's footage is kept, in days: as wanted, and as far as space allowed it of late."""
+
+    camera_id: str
+    wanted_days: float
+    kept_days: float
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StorageStatus:
+    """How the archive's storage is. Bytes; `days_until_full` is None if space will do."""
+
+    state: StorageState = StorageState.OK
+    problem: str | None = None
+    used_bytes: int = 0
+    allowed_bytes: int = 0
+    free_bytes: int = 0
+    disk_bytes: int = 0
+    only_locked_left: bool = False
+    bytes_per_day: int = 0
+    days_until_full: float | None = None
+    lost_groups: int = 0
+    compared_days: int = 0
+    days_to_compare: int = 0
+    kept: tuple[Kept, ...] = ()
 
 
 class Archive:
-    """All footage below one directory. `days_of` gives a camera's retention in days."""
+    """All footage below one directory. `days_of` gives a camera's retention in days.
 
-    def __init__(self, root: Path, index_path: Path, storage: Storage, days_of: Callable[[str], float]) -> None:
-        self._root = root
-        self._index_path = index_path
+    `on_status` is called in the event loop when the storage's state or what it keeps has changed.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        data: Path,
+        storage: Storage,
+        days_of: Callable[[str], float],
+        *,
+        host: HostClock | None = None,
+        audit: AuditLog | None = None,
+        file_s: int = FILE_S,
+        on_status: Callable[[StorageStatus], None] = lambda _status: None,
+    ) -> None:
+        self._root = ArchiveRoot(root, data)
+        self._index_path = data / "index.sqlite"
         self._storage = storage
         self._days_of = days_of
-        # One thread writes: the disk gets whole groups one behind the other. Readers never wait for it.
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="archive")
+        self._host = host or HostClock()
+        self._audit = audit or AuditLog(data / "audit.jsonl")
+        self._file_s = file_s
+        self._on_status = on_status
+        self._disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive")
+        # What people ask and what housekeeping does must not wait behind a disk that hangs in a write.
+        self._readers = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-reader")
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="archive-keeper")
         self._read_file = lru_cache(maxsize=256)(self._parse)
+        self._cameras: dict[str, CameraArchive] = {}
+        self._locks: dict[str, Lock] = {}
+        self._pressed_until_us: dict[str, int] = {}
+        self._leapt_at_us: int | None = None
+        self._repaired = 0
+        self._stopping = False
+        self.status = StorageStatus()
 
-    async def start(self) -> Recovered:
-        """Opens the index and repairs what the last stop left behind."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        self._index = Index(self._index_path)
-        return await self._on_disk(recover, self._root, self._index)
+    async def start(self) -> None:
+        """Opens the index, and repairs what the last stop left behind if the disk is there."""
+        self._index, self._empty = await self._keep(open_index, self._index_path)
+        self._place = Place(self._root, self._index, self._disk, self._storage, self._file_s)
+        self._locks = {lock.id: lock for lock in await self._keep(self._index.locks)}
+        newest_us = max((await self._keep(self._newest_ends)).values(), default=None)
+        if newest_us is not None and self._host.utc_us() - newest_us > _LEAP_US:
+            self._leapt_at_us = steady_us()
+        try:
+            await self._repair()
+        except OSError as error:
+            self._set_status(state=self._root.state_of(error), problem=str(error.strerror or error))
+            _LOGGER.error("archive cannot be used", extra={"problem": error.strerror})
 
-    async def stop(self) -> None:
-        """Closes the index. The cameras' recordings must have been stopped before."""
-        await self._on_disk(self._index.close)
-        self._disk.shutdown()
+    async def stop(self) -> bool:
+        """Closes the index; False if a write hangs in the disk. The cameras must have been finished before."""
+        self._stopping = True
+        stuck = self._place.stuck
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await self._keep(self._index.close)
+        except TimeoutError:
+            stuck = True
+        for executor in (self._disk, self._readers, self._keeper):
+            executor.shutdown(wait=not stuck, cancel_futures=True)
+        self._root.close()
+        return not stuck
 
-    def use(self, storage: Storage) -> None:
+    def use(self, storage: Storage, days_of: Callable[[str], float]) -> None:
         """New rules of retention."""
-        self._storage = storage
+        self._storage = self._place.storage = storage
+        self._days_of = days_of
 
-    async def camera(self, camera_id: str, on_recording: Callable[[bool], None]) -> CameraArchive:
-        """Where a camera's groups go. `on_recording` is told when footage begins and ceases to reach the disk."""
-        last_end_us = await self._on_disk(self._index.last_end_us, camera_id)
-        return CameraArchive(camera_id, self._root, self._index, self._disk, last_end_us, on_recording)
+    @property
+    def memory_s(self) -> float:
+        """Seconds of footage that a camera may hold in memory."""
+        return self._storage.memory_s
+
+    async def camera(self, camera_id: str, on_change: Callable[[], None]) -> CameraArchive:
+        """Where a camera's groups go. `on_change` is told when its `recording` or `trouble` changes."""
+        last_end_us = await self._read(self._index.last_end_us, camera_id)
+        trusted_us = last_end_us
+        now_us = self._host.utc_us()
+        if last_end_us is not None and last_end_us > now_us + DAY_US:
+            # Footage from the future: either that was dated wrongly, or the clock is wrong now. Footage that ends
+            # shortly before now speaks for the clock.
+            former_us = await self._read(self._index.last_end_us, camera_id, now_us)
+            if former_us is not None and now_us - former_us < DAY_US:
+                trusted_us = former_us
+        camera = CameraArchive(camera_id, self._place, last_end_us, trusted_us, on_change)
+        self._cameras[camera_id] = camera
+        return camera
+
+    # --- what there is ------------------------------------------------------------------------------------------------
 
     async def recordings(self, camera_id: str, within: Span) -> list[RecordingRow]:
-        """A camera's files that touch the range and are not past their days."""
-        within = self._served(camera_id, within)
-        return await asyncio.to_thread(self._index.recordings, camera_id, within.start_us, within.end_us)
+        """A camera's files in the range with footage that may be shown."""
+        shown = self._served(camera_id, within)
+        rows = await self._read(self._index.recordings, camera_id, within.start_us, within.end_us)
+        return [row for row in rows if clamped([Span(row.start_us, row.end_us)], shown)]
 
     async def timeline(self, camera_id: str, within: Span) -> tuple[list[Span], list[Gap]]:
-        """A camera's recorded spans and its gaps within the range."""
+        """A camera's recorded spans that may be shown, and its gaps, within the range."""
         rows = await self.recordings(camera_id, within)
-        within = self._served(camera_id, within)
-        gaps = await asyncio.to_thread(self._index.gaps, camera_id, within.start_us, within.end_us)
-        return spans((Span(row.start_us, row.end_us) for row in rows), gaps, within), gaps
+        gaps = await self._read(self._index.gaps, camera_id, within.start_us, within.end_us)
+        recorded = spans((Span(row.start_us, row.end_us) for row in rows), gaps, within)
+        return clamped(recorded, self._served(camera_id, within)), gaps
+
+    async def observations(self, camera_id: str, within: Span) -> list[Observation]:
+        """What vision saw of a camera within the range."""
+        return await self._read(self._index.observations, camera_id, within.start_us, within.end_us)
+
+    async def clock_events(self, camera_id: str, within: Span) -> list[ClockEvent]:
+        """What happened within the range to the clocks that a camera's time depends on."""
+        return await self._read(self._index.clock_events, camera_id, within.start_us, within.end_us)
+
+    async def days(self, camera_id: str, first: date, last: date, zone: ZoneInfo) -> list[Day]:
+        """A camera's local days, each with what was recorded of it."""
+        return await self._read(self._days, camera_id, first, last, zone)
 
     async def clip(self, camera_id: str, within: Span) -> Clip:
         """The range as one MP4. Raises NoFootageError."""
+        shown = self._served(camera_id, within)
         rows = await self.recordings(camera_id, within)
-        served = self._served(camera_id, within)
-        return await asyncio.to_thread(self._build_clip, rows, served)
+        return await self._read(self._build_clip, rows, shown)
 
-    async def run_retention(self) -> None:
-        """Deletes what has to go, again and again, until cancelled."""
+    # --- locks --------------------------------------------------------------------------------------------------------
+
+    def locks(self, camera_id: str | None = None) -> list[Lock]:
+        """All locks there are or were, of one camera or of all."""
+        return [lock for lock in self._locks.values() if camera_id in (None, lock.camera_id)]
+
+    async def put_lock(self, lock: Lock) -> None:
+        """A lock is made, extended or released; returns when the disk has it. Raises OSError."""
+        await self._keep(write_lock, self._root, lock)
+        self._locks[lock.id] = lock
+        await self._keep(self._index.put_lock, lock)
+
+    # --- housekeeping -------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Watches the disk, deletes what has to go and keeps index and files together, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._run_watch())
+            tasks.create_task(self._run_retention())
+
+    def clock_stepped(self, by_us: int) -> None:
+        """The host's clock was set. A leap ahead may be an error: deleting waits."""
+        if by_us > _LEAP_US:
+            self._leapt_at_us = steady_us()
+
+    async def delete_expired(self) -> Decision:
+        """Deletes what has to go now; what it was."""
+        space = await self._keep(self._root.space)
+        now_us = self._host.utc_us()
+        used = self._index.used_bytes
+        allowed = allowed_bytes(used, space.free_bytes, space.disk_bytes, self._storage)
+        cutoffs = {} if self._clock_is_doubtful() else self._cutoffs(now_us)
+        decision = await self._keep(self._decide, cutoffs, now_us, used, allowed)
+        if decision.expired or decision.pressed:
+            await self._keep(self._delete, decision, now_us)
+        for row in decision.pressed:
+            if row.end_us > self._served_from_us(row.camera_id, now_us):
+                self._pressed_until_us[row.camera_id] = max(
+                    row.end_us, self._pressed_until_us.get(row.camera_id, row.end_us)
+                )
+        await self._tell_space(space, now_us, allowed, decision)
+        return decision
+
+    async def _run_watch(self) -> None:
+        compared: asyncio.Task[None] | None = None
+        try:
+            while True:
+                try:
+                    await self._look()
+                    if compared is None and self.status.state is StorageState.OK:
+                        compared = asyncio.create_task(self._compare())
+                    elif compared is not None and compared.done() and compared.exception() is not None:
+                        _LOGGER.warning("comparison broken off", extra={"problem": str(compared.exception())})
+                        compared = None
+                except (OSError, SQLAlchemyError) as error:
+                    _LOGGER.error("archive cannot be looked after", extra={"problem": str(error)})
+                    self._set_status(state=StorageState.FAILING, problem=str(error))
+                await asyncio.sleep(_LOOK_EVERY_S)
+        finally:
+            self._stopping = True
+            if compared is not None:
+                compared.cancel()
+
+    async def _look(self) -> None:
+        """Every second: is the disk there, does anything hang, is the clock set, is the index sound."""
+        for camera in self._cameras.values():
+            camera.look_at_the_clock()
+        if self._index.damaged:
+            await self._keep(self._index.renew)
+            self._empty = True
+        elif self._index.failing:
+            await self._keep(self._index.flush)
+        state, problem = StorageState.OK, None
+        if not self._host.is_set:
+            state, problem = StorageState.CLOCK, "the clock stands before 2020: it has not been set since the start"
+        for trouble in (camera.trouble for camera in self._cameras.values()):
+            if trouble is not None:
+                state, problem = trouble
+        if state is not StorageState.SLOW:
+            try:
+                async with asyncio.timeout(_STOP_S):
+                    await self._keep(self._root.verify)
+                if self._empty or self._repaired != self._root.entered:
+                    await self._repair()
+            except TimeoutError:
+                state, problem = StorageState.SLOW, "the disk does not answer"
+            except OSError as error:
+                state, problem = self._root.state_of(error), str(error.strerror or error)
+        lost = sum(camera.lost_groups for camera in self._cameras.values())
+        self._set_status(state=state, problem=problem, lost_groups=lost)
+
+    async def _run_retention(self) -> None:
         while True:
             try:
                 await self.delete_expired()
+            except RootError:
+                pass
             except (OSError, SQLAlchemyError) as error:
                 _LOGGER.error("footage cannot be deleted", extra={"problem": str(error)})
             await asyncio.sleep(_RETENTION_EVERY_S)
 
-    async def delete_expired(self) -> int:
-        """Deletes what has to go now; returns the number of files."""
-        rows = await asyncio.to_thread(self._index.all_recordings)
-        now_us = time.time_ns() // 1_000
-        disk = await asyncio.to_thread(shutil.disk_usage, self._root)
-        used = sum(row.size_bytes for row in rows)
-        allowed = allowed_bytes(used, disk.free, disk.total, self._storage.quota_bytes)
-        doomed = to_delete(rows, now_us, self._days_of, allowed)
-        if doomed:
-            await self._on_disk(self._delete, doomed)
-            size_bytes = sum(row.size_bytes for row in doomed)
-            early = sum(row.end_us > served_from_us(now_us, self._days_of(row.camera_id)) for row in doomed)
-            _LOGGER.log(
-                logging.WARNING if early else logging.INFO,
-                "footage deleted before its days: the disk or the quota is too small" if early else "footage deleted",
-                extra={"files": len(doomed), "early_files": early, "size_bytes": size_bytes},
-            )
-        return len(doomed)
+    async def _repair(self) -> None:
+        """Makes the newest footage right; the rest is compared while recording goes on."""
+        await self._keep(self._root.verify)
+        if self._empty:
+            await self._keep(take_in_notes, self._root.path, self._index)
+            self._locks = {lock.id: lock for lock in await self._keep(self._index.locks)}
+        leave_alone = self._place.writing.__contains__
+        recovered = await self._keep(repair_newest, self._root, self._index, leave_alone)
+        self._empty, self._repaired = False, self._root.entered
+        _LOGGER.info("archive opened", extra=recovered.as_log())
 
-    def _served(self, camera_id: str, within: Span) -> Span:
-        first_us = served_from_us(time.time_ns() // 1_000, self._days_of(camera_id))
-        return Span(max(within.start_us, first_us), max(within.end_us, first_us))
+    async def _compare(self) -> None:
+        """Compares all files with the index, once a run."""
+        loop = asyncio.get_running_loop()
 
-    def _build_clip(self, rows: list[RecordingRow], within: Span) -> Clip:
-        if within.start_us >= within.end_us:
+        def go_on(done: int, of: int) -> bool:
+            if done % _TELL_DAYS == 0 or done == of:
+                loop.call_soon_threadsafe(partial(self._set_status, compared_days=done, days_to_compare=of))
+            return not self._stopping
+
+        leave_alone = self._place.writing.__contains__
+        recovered: Recovered = await self._read(compare_everything, self._root, self._index, leave_alone, go_on)
+        if not self._stopping:
+            _LOGGER.info("index and files compared", extra=recovered.as_log())
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _served_from_us(self, camera_id: str, now_us: int) -> int:
+        return served_from_us(now_us, self._days_of(camera_id))
+
+    def _served(self, camera_id: str, within: Span) -> list[Span]:
+        now_us = self._host.utc_us()
+        locked = [
+            Span(lock.start_us, lock.end_us)
+            for lock in self._locks.values()
+            if lock.camera_id == camera_id and lock.holds(now_us)
+        ]
+        return served(within, self._served_from_us(camera_id, now_us), locked)
+
+    def _days(self, camera_id: str, first: date, last: date, zone: ZoneInfo) -> list[Day]:
+        frames = local_days(first, last, zone)
+        whole = Span(frames[0][1].start_us, frames[-1][1].end_us)
+        shown = self._served(camera_id, whole)
+        rows = self._index.recordings(camera_id, whole.start_us, whole.end_us)
+        gaps = self._index.gaps(camera_id, whole.start_us, whole.end_us)
+        observations = self._index.observations(camera_id, whole.start_us, whole.end_us)
+        files = [(Span(row.start_us, row.end_us), row.size_bytes) for row in rows]
+        now_us = self._host.utc_us()
+        days = []
+        for day, frame in frames:
+            inside = [
+                (span, size) for span, size in files if span.start_us < frame.end_us and span.end_us > frame.start_us
+            ]
+            missing = [
+                gap
+                for gap in gaps
+                if gap.start_us < frame.end_us and (gap.end_us is None or gap.end_us > frame.start_us)
+            ]
+            recorded = clamped(spans((span for span, _ in inside), missing, frame), shown)
+            seen = sum(frame.start_us <= observation.start_us < frame.end_us for observation in observations)
+            figures = day_of(day, frame, recorded, inside if recorded else [], now_us)
+            days.append(replace(figures, gaps=len(missing), observations=seen))
+        return days
+
+    def _build_clip(self, rows: list[RecordingRow], shown: Sequence[Span]) -> Clip:
+        if not shown:
             raise NoFootageError("the footage of this range is past its days")
         files = []
         for row in rows:
-            path = str(self._root / row.path)
+            path = str(self._root.path / row.path)
             try:
-                files.append((path, self._read_file(path, row.size_bytes)))
+                file = self._read_file(path, row.size_bytes)
             except OSError, BoxError:
                 _LOGGER.exception("recording file cannot be read", extra={"path": row.path})
-        return build_clip(files, within.start_us, within.end_us)
+                continue
+            if len(shown) > 1:
+                fragments = tuple(f for f in file.fragments if clamped([Span(f.utc_us, f.end_us)], shown))
+                file = replace(file, fragments=fragments)
+            files.append((path, file))
+        return build_clip(files, shown[0].start_us, shown[-1].end_us)
 
     def _parse(self, path: str, size_bytes: int) -> RecordingFile:
         """Files only grow, so that path and size name a content."""
         return read_file(Path(path))
 
-    def _delete(self, rows: list[RecordingRow]) -> None:
-        for row in rows:
-            (self._root / row.path).unlink(missing_ok=True)
-        self._index.remove([row.path for row in rows])
-        self._index.gaps_forgotten(served_from_us(time.time_ns() // 1_000, 400))
+    def _clock_is_doubtful(self) -> bool:
+        leapt = self._leapt_at_us is not None and steady_us() - self._leapt_at_us < _LEAP_PAUSE_US
+        return leapt or not self._host.is_set
 
-    async def _on_disk[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def _cutoffs(self, now_us: int) -> dict[str, int]:
+        return {camera_id: self._served_from_us(camera_id, now_us) for camera_id in self._index.cameras()}
+
+    def _decide(self, cutoffs: Mapping[str, int], now_us: int, used: int, allowed: int) -> Decision:
+        past = [
+            row for camera_id, before_us in cutoffs.items() for row in self._index.ended_before(camera_id, before_us)
+        ]
+        return decide(past, self._index.everything(), list(self._locks.values()), now_us, used, allowed)
+
+    def _delete(self, decision: Decision, now_us: int) -> None:
+        for reason, rows in (("retention", decision.expired), ("pressure", decision.pressed)):
+            if not rows:
+                continue
+            # First from the index: should the run end here, the files are found again and deleted again.
+            self._index.remove(rows)
+            done = 0
+            try:
+                for row in rows:
+                    self._root.remove(row.path)
+                    done += 1
+            except OSError:
+                self._index.put_many(rows[done:])
+                raise
+            finally:
+                self._prove(reason, rows[:done])
+        self._index.forget_notes(now_us - _NOTES_US)
+
+    def _prove(self, reason: str, rows: Sequence[RecordingRow]) -> None:
+        if not rows:
+            return
+        cameras: dict[str, dict[str, object]] = {}
+        for camera_id in sorted({row.camera_id for row in rows}):
+            mine = [row for row in rows if row.camera_id == camera_id]
+            cameras[camera_id] = {
+                "files": len(mine),
+                "bytes": sum(row.size_bytes for row in mine),
+                "from": to_text(min(row.start_us for row in mine)),
+                "to": to_text(max(row.end_us for row in mine)),
+            }
+        total = sum(row.size_bytes for row in rows)
+        figures = {"reason": reason, "files": len(rows), "bytes": total, "cameras": cameras}
+        self._audit.append("footage_deleted", figures)
+        level = logging.INFO if reason == "retention" else logging.WARNING
+        _LOGGER.log(
+            level,
+            "footage deleted" if reason == "retention" else "footage deleted before its days: space is short",
+            extra={"files": len(rows), "size_bytes": total},
+        )
+
+    async def _tell_space(self, space: Space, now_us: int, allowed: int, decision: Decision) -> None:
+        used = self._index.used_bytes
+        first_us = await self._keep(self._first_starts)
+        day_bytes = await self._keep(self._index.bytes_between, now_us - DAY_US, now_us)
+        watched_us = min(DAY_US, now_us - min(first_us.values(), default=now_us))
+        per_day = day_bytes * DAY_US // watched_us if watched_us > 0 else 0
+        cameras = sorted({*first_us, *self._cameras})
+        average_days = sum(map(self._days_of, cameras)) / len(cameras) if cameras else 0.0
+        kept = tuple(self._kept(camera_id, first_us.get(camera_id), now_us) for camera_id in cameras)
+        for entry in kept:
+            former = next((other for other in self.status.kept if other.camera_id == entry.camera_id), None)
+            if not entry.met and (former is None or former.met):
+                _LOGGER.warning(
+                    "retention not met",
+                    extra={"camera": entry.camera_id, "wanted_days": entry.wanted_days, "kept_days": entry.kept_days},
+                )
+        self._set_status(
+            used_bytes=used,
+            allowed_bytes=allowed,
+            free_bytes=space.free_bytes,
+            disk_bytes=space.disk_bytes,
+            only_locked_left=decision.short_bytes > 0 and not decision.pressed and used > 0,
+            bytes_per_day=per_day,
+            days_until_full=days_until_full(used, allowed, per_day, round(per_day * average_days)),
+            kept=kept,
+        )
+
+    def _kept(self, camera_id: str, first_us: int | None, now_us: int) -> Kept:
+        """Retention is not met from when footage goes before its days until all of that would have gone anyway."""
+        wanted = self._days_of(camera_id)
+        pressed_us = self._pressed_until_us.get(camera_id)
+        if pressed_us is not None and pressed_us <= self._served_from_us(camera_id, now_us):
+            del self._pressed_until_us[camera_id]
+            pressed_us = None
+        kept_days = min(wanted, max(0.0, (now_us - first_us) / DAY_US)) if first_us is not None else 0.0
+        return Kept(camera_id, wanted, round(kept_days, 2), pressed_us is None)
+
+    def _first_starts(self) -> dict[str, int]:
+        found = ((camera_id, self._index.first_start_us(camera_id)) for camera_id in self._index.cameras())
+        return {camera_id: start_us for camera_id, start_us in found if start_us is not None}
+
+    def _newest_ends(self) -> dict[str, int]:
+        found = ((camera_id, self._index.last_end_us(camera_id)) for camera_id in self._index.cameras())
+        return {camera_id: end_us for camera_id, end_us in found if end_us is not None}
+
+    def _set_status(self, **changes: object) -> None:
+        status = replace(self.status, **changes)  # type: ignore[arg-type]
+        if status != self.status:
+            former, self.status = self.status, status
+            if former.state is not status.state:
+                level = logging.INFO if status.state is StorageState.OK else logging.ERROR
+                _LOGGER.log(level, "storage is %s", status.state.value, extra={"problem": status.problem})
+            self._on_status(status)
+
+    async def _keep[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._disk, partial(function, *args, **kwargs))
+        return await loop.run_in_executor(self._keeper, partial(function, *args, **kwargs))
 
-
-class CameraArchive:
-    """The recording of one camera: groups wait in a bounded queue for the disk."""
-
-    def __init__(
-        self,
-        camera_id: str,
-        root: Path,
-        index: Index,
-        disk: ThreadPoolExecutor,
-        last_end_us: int | None,
-        on_recording: Callable[[bool], None],
-    ) -> None:
-        self._camera_id = camera_id
-        self._root = root
-        self._index = index
-        self._disk = disk
-        self._last_end_us = last_end_us
-        self._on_recording = on_recording
-        self._begun_us = time.time_ns() // 1_000
-        self._waiting: asyncio.Queue[Group | Cause] = asyncio.Queue()
-        self._writer: RecordingWriter | None = None
-        self._gap_open = False
-        self._cause: Cause | None = None
-        self.recording = False
-        self.lost_groups = 0
-
-    @property
-    def last_end_us(self) -> int:
-        """The end of the newest footage, 0 if there is none."""
-        return self._last_end_us or 0
-
-    def put(self, group: Group) -> None:
-        """Hands over a group; never waits."""
-        if self._waiting.qsize() >= _WAITING_GROUPS:
-            self._waiting.get_nowait()
-            self.lost_groups += 1
-            _LOGGER.error("the disk is too slow, footage is lost", extra={"camera": self._camera_id})
-        self._waiting.put_nowait(group)
-
-    def interrupted(self, cause: Cause) -> None:
-        """Nothing comes any more, for this reason: a gap begins where the footage ends."""
-        self._waiting.put_nowait(cause)
-
-    async def run(self) -> None:
-        """Writes what is handed over, until cancelled."""
-        if self._last_end_us is not None:
-            await self._take(Cause.RECORDER_STOPPED)
-        while True:
-            await self._take(await self._waiting.get())
-
-    async def finish(self) -> None:
-        """Writes what still waits and closes the file; `run` must have been cancelled before."""
-        while not self._waiting.empty():
-            await self._take(self._waiting.get_nowait())
-        await asyncio.get_running_loop().run_in_executor(self._disk, self._close_file)
-        self._tell(recording=False)
-
-    async def _take(self, item: Group | Cause) -> None:
+    async def _read[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         loop = asyncio.get_running_loop()
-        try:
-            if isinstance(item, Cause):
-                self._tell(recording=False)
-                await loop.run_in_executor(self._disk, self._open_gap, item)
-            else:
-                await loop.run_in_executor(self._disk, self._write, item)
-                self._tell(recording=True)
-        except OSError as error:
-            self.lost_groups += 1
-            self._tell(recording=False)
-            _LOGGER.error("footage cannot be written", extra={"camera": self._camera_id, "problem": error.strerror})
-        except Exception:
-            # A defect of ours must cost a group, not the recording.
-            self.lost_groups += 1
-            self._tell(recording=False)
-            _LOGGER.exception("footage not taken", extra={"camera": self._camera_id})
-
-    def _tell(self, *, recording: bool) -> None:
-        if recording != self.recording:
-            self.recording = recording
-            self._on_recording(recording)
-
-    # --- in the disk's thread -----------------------------------------------------------------------------------------
-
-    def _write(self, group: Group) -> None:
-        try:
-            if self._writer is not None and not self._writer.takes(group):
-                self._close_file()
-            writer = self._writer or RecordingWriter(self._root, self._camera_id, group)
-            self._writer = writer
-            writer.append(group)
-        except OSError:
-            self._abandon_file()
-            self._open_gap(Cause.DISK)
-            raise
-        last_end_us, self._last_end_us = self._last_end_us, group.end_us
-        self._indexed(self._index.put, writer.row(complete=False))
-        self._close_gap(last_end_us, group.start_us)
-
-    def _indexed[**P](self, note: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Notes something in the index; False if that fails.
-
-        The files are the truth, so nothing is lost by it: a file's next row, the gap's end or the next start mends it.
-        """
-        try:
-            note(*args, **kwargs)
-        except SQLAlchemyError as error:
-            _LOGGER.error("index cannot be written", extra={"camera": self._camera_id, "problem": str(error)})
-            return False
-        return True
-
-    def _close_gap(self, last_end_us: int | None, start_us: int) -> None:
-        if not self._gap_open and last_end_us is not None and start_us - last_end_us > TOLERANCE_US:
-            cause = self._cause or Cause.PACKETS_LOST
-            self._gap_open = self._indexed(self._index.gap_opened, self._camera_id, last_end_us, cause)
-        self._cause = None
-        if self._gap_open:
-            self._gap_open = not self._indexed(self._index.gap_closed, self._camera_id, start_us)
-
-    def _open_gap(self, cause: Cause) -> None:
-        if not self._gap_open:
-            # On a full disk the index cannot note it now: then the cause is kept for the gap's end.
-            self._cause = self._cause or cause
-            start_us = self._begun_us if self._last_end_us is None else self._last_end_us
-            self._gap_open = self._indexed(self._index.gap_opened, self._camera_id, start_us, cause)
-
-    def _close_file(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
-            if writer.size_bytes:
-                self._indexed(self._index.put, writer.row(complete=True))
-
-    def _abandon_file(self) -> None:
-        """After a failed write: the next group begins a new file."""
-        try:
-            self._close_file()
-        except OSError as error:
-            _LOGGER.error("file cannot be closed", extra={"camera": self._camera_id, "problem": error.strerror})
+        return await loop.run_in_executor(self._readers, partial(function, *args, **kwargs))

@@ -1,43 +1,36 @@
-"""The index of recording files and gaps in SQLite: an index only, the files are the truth."""
+"""The index of footage in a database: an index only, the files are the truth.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Files that are being written live in memory here: the database learns of a file when it begins and when it is complete.
+What the database cannot take now (its disk is full) is kept and tried again, so that no caller has to care.
+"""
+
+import logging
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..cause import Cause
-from .timeline import Gap
+from .schema import CLOCK_EVENT, GAP, LOCK, OBSERVATION, RECORDING, UnknownRevisionError, upgrade
+from .timeline import ClockEvent, Gap, Lock, Observation
 
-_METADATA = sa.MetaData()
+_LOGGER = logging.getLogger(__name__)
 
-_RECORDING = sa.Table(
-    "recording",
-    _METADATA,
-    sa.Column("path", sa.String, primary_key=True),
-    sa.Column("camera_id", sa.String, nullable=False),
-    sa.Column("start_us", sa.BigInteger, nullable=False),
-    sa.Column("end_us", sa.BigInteger, nullable=False),
-    sa.Column("size_bytes", sa.BigInteger, nullable=False),
-    sa.Column("complete", sa.Boolean, nullable=False),
-    sa.Index("recording_by_time", "camera_id", "start_us"),
-)
-
-_GAP = sa.Table(
-    "gap",
-    _METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("camera_id", sa.String, nullable=False),
-    sa.Column("start_us", sa.BigInteger, nullable=False),
-    sa.Column("end_us", sa.BigInteger),
-    sa.Column("cause", sa.String, nullable=False),
-    sa.Index("gap_by_time", "camera_id", "start_us"),
-)
+_PENDING = 100_000
+_CHUNK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingRow:
-    """A recording file as the index knows it. `path` is relative to the archive's root."""
+    """A recording file as the index knows it. `path` is relative to the archive's root.
+
+    `clock` says how its time was got: "sender_report" if all of it comes from the camera's own, else "arrival".
+    """
 
     path: str
     camera_id: str
@@ -45,88 +38,424 @@ class RecordingRow:
     end_us: int
     size_bytes: int
     complete: bool
+    clock: str = "arrival"
 
 
-_COLUMNS = tuple(RecordingRow.__slots__)
+_NAMES = tuple(field.name for field in fields(RecordingRow))
+_COLUMNS = tuple(RECORDING.c[name] for name in _NAMES)
+_LOCK_COLUMNS = tuple(LOCK.c[field.name] for field in fields(Lock))
+
+type _Operation = Callable[[sa.Connection], object]
 
 
 class Index:
-    """One SQLite database. Every method may block on the disk: call them outside the event loop."""
+    """One database. Every method may block on the disk: call them outside the event loop, from any thread."""
 
     def __init__(self, path: Path) -> None:
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+        self._path = path
+        self._lock = threading.RLock()
+        self._open: dict[str, RecordingRow] = {}
+        self._pending: deque[_Operation] = deque()
+        self._used: defaultdict[str, int] = defaultdict(int)
+        self.failing = False
+        self.damaged = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._engine = sa.create_engine(f"sqlite:///{self._path}", connect_args={"timeout": 30})
         sa.event.listen(self._engine, "connect", _configure)
-        _METADATA.create_all(self._engine)
+        upgrade(self._engine)
+        query = sa.select(RECORDING.c.camera_id, sa.func.sum(RECORDING.c.size_bytes)).group_by(RECORDING.c.camera_id)
+        with self._engine.connect() as connection:
+            for camera_id, size_bytes in connection.execute(query):
+                self._used[camera_id] = size_bytes
+
+    def renew(self) -> None:
+        """Puts a damaged database aside and begins an empty one; files being written stay known."""
+        with self._lock:
+            self._engine.dispose()
+            _put_aside(self._path, "damaged while in use")
+            self._pending.clear()
+            self._used.clear()
+            self._begin()
+            self.damaged = self.failing = False
+            opened, self._open = list(self._open.values()), {}
+            for row in opened:
+                self.put(row)
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections, after a last try to write what is pending."""
+        self.flush()
         self._engine.dispose()
 
-    def put(self, row: RecordingRow) -> None:
-        """A file is new, or has got longer, or is complete. Puts right what an earlier failure left out."""
-        values = {name: getattr(row, name) for name in _COLUMNS}
-        with self._engine.begin() as connection:
-            known = connection.execute(sa.update(_RECORDING).where(_RECORDING.c.path == row.path).values(values))
-            if known.rowcount == 0:
-                connection.execute(sa.insert(_RECORDING).values(values))
+    # --- recordings: what changes -------------------------------------------------------------------------------------
 
-    def remove(self, paths: Sequence[str]) -> None:
+    def put(self, row: RecordingRow) -> None:
+        """A file has begun, has got longer, or is complete."""
+        with self._lock:
+            listed = row.path in self._open
+            known = self._open[row.path] if listed else next(iter(self._by_path([row.path])), None)
+            self._used[row.camera_id] += row.size_bytes - (known.size_bytes if known else 0)
+            self._open[row.path] = row
+            if row.complete or not listed:
+                self._write(lambda connection: _upsert(connection, row))
+
+    def let_go(self, row: RecordingRow) -> None:
+        """A file broke off: nobody writes it any more, and it waits to be repaired."""
+        with self._lock:
+            self.put(row)
+            self._open.pop(row.path, None)
+            self._write(lambda connection: _upsert(connection, row))
+
+    def put_many(self, rows: Sequence[RecordingRow]) -> None:
+        """Many complete files that are not in the index yet."""
+        with self._lock:
+            for row in rows:
+                self._used[row.camera_id] += row.size_bytes
+            values = [_values(row) for row in rows]
+            if values:
+                self._write(lambda connection: connection.execute(sa.insert(RECORDING), values))
+
+    def remove(self, rows: Sequence[RecordingRow]) -> None:
         """Files that are no longer there."""
-        with self._engine.begin() as connection:
+        with self._lock:
+            paths = [row.path for row in rows]
+            for row in self._by_path(paths):
+                self._used[row.camera_id] -= row.size_bytes
             for path in paths:
-                connection.execute(sa.delete(_RECORDING).where(_RECORDING.c.path == path))
+                self._open.pop(path, None)
+
+            def delete(connection: sa.Connection) -> None:
+                for start in range(0, len(paths), _CHUNK):
+                    chunk = paths[start : start + _CHUNK]
+                    connection.execute(sa.delete(RECORDING).where(RECORDING.c.path.in_(chunk)))
+
+            self._write(delete)
+
+    # --- recordings: what there is ------------------------------------------------------------------------------------
 
     def recordings(self, camera_id: str, start_us: int, end_us: int) -> list[RecordingRow]:
         """A camera's files with footage in start ≤ time < end, in the order of their start."""
-        return self._select(
-            _RECORDING.c.camera_id == camera_id, _RECORDING.c.start_us < end_us, _RECORDING.c.end_us > start_us
+        mine = RECORDING.c.camera_id == camera_id
+        # Files of a camera do not overlap: only the last that begins before the range can reach into it.
+        before = sa.select(sa.func.max(RECORDING.c.start_us)).where(mine, RECORDING.c.start_us <= start_us)
+        query = (
+            sa.select(*_COLUMNS)
+            .where(
+                mine,
+                RECORDING.c.start_us >= sa.func.coalesce(before.scalar_subquery(), start_us),
+                RECORDING.c.start_us < end_us,
+                RECORDING.c.end_us > start_us,
+            )
+            .order_by(RECORDING.c.start_us)
         )
+        with self._lock:
+            open_rows = {row.path: row for row in self._open.values() if row.camera_id == camera_id}
+            with self._engine.connect() as connection:
+                rows = {row[0]: RecordingRow(*row) for row in connection.execute(query)}
+        rows.update(open_rows)
+        inside = (row for row in rows.values() if row.start_us < end_us and row.end_us > start_us)
+        return sorted(inside, key=lambda row: row.start_us)
 
-    def all_recordings(self) -> list[RecordingRow]:
-        """Every file, in the order of its start."""
-        return self._select()
+    def unfinished(self) -> list[RecordingRow]:
+        """The files that broke off, in this run or in the one before."""
+        query = sa.select(*_COLUMNS).where(RECORDING.c.complete.is_(False))
+        with self._lock, self._engine.connect() as connection:
+            return [RecordingRow(*row) for row in connection.execute(query) if row[0] not in self._open]
 
-    def last_end_us(self, camera_id: str) -> int | None:
-        """The end of a camera's newest footage."""
-        query = sa.select(sa.func.max(_RECORDING.c.end_us)).where(_RECORDING.c.camera_id == camera_id)
+    def below(self, directory: str) -> dict[str, RecordingRow]:
+        """The files of a camera's day by their paths."""
+        query = sa.select(*_COLUMNS).where(RECORDING.c.path > f"{directory}/", RECORDING.c.path < f"{directory}0")
+        with self._lock:
+            with self._engine.connect() as connection:
+                rows = {row[0]: RecordingRow(*row) for row in connection.execute(query)}
+            return rows | {path: row for path, row in self._open.items() if path.startswith(f"{directory}/")}
+
+    def days(self, camera_id: str) -> set[str]:
+        """The directories (`<camera>/YYYY/MM/DD`) in which the index knows files of a camera."""
+        length = len(camera_id) + len("/YYYY/MM/DD")
+        query = sa.select(sa.func.substr(RECORDING.c.path, 1, length).distinct()).where(
+            RECORDING.c.path > f"{camera_id}/", RECORDING.c.path < f"{camera_id}0"
+        )
         with self._engine.connect() as connection:
-            end_us: int | None = connection.execute(query).scalar_one()
-        return end_us
+            return set(connection.execute(query).scalars())
+
+    def everything(self) -> Iterator[RecordingRow]:
+        """Every complete file of every camera, the oldest first, without ever holding them all."""
+        after: tuple[int, str] = (-(1 << 62), "")
+        while True:
+            query = (
+                sa.select(*_COLUMNS)
+                .where(RECORDING.c.complete)
+                .where(
+                    sa.or_(
+                        RECORDING.c.start_us > after[0],
+                        sa.and_(RECORDING.c.start_us == after[0], RECORDING.c.path > after[1]),
+                    ),
+                    RECORDING.c.start_us >= after[0],
+                )
+                .order_by(RECORDING.c.start_us, RECORDING.c.path)
+                .limit(_CHUNK)
+            )
+            with self._engine.connect() as connection:
+                rows = [RecordingRow(*row) for row in connection.execute(query)]
+            yield from rows
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1].start_us, rows[-1].path
+
+    def ended_before(self, camera_id: str, before_us: int) -> list[RecordingRow]:
+        """A camera's complete files that ended at or before this instant, the oldest first."""
+        query = (
+            sa.select(*_COLUMNS)
+            .where(
+                RECORDING.c.camera_id == camera_id,
+                RECORDING.c.start_us < before_us,
+                RECORDING.c.end_us <= before_us,
+                RECORDING.c.complete,
+            )
+            .order_by(RECORDING.c.start_us)
+        )
+        with self._engine.connect() as connection:
+            return [RecordingRow(*row) for row in connection.execute(query)]
+
+    def cameras(self) -> list[str]:
+        """The cameras that have footage, present or former."""
+        with self._lock:
+            return sorted(camera_id for camera_id, size_bytes in self._used.items() if size_bytes > 0)
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of all footage."""
+        with self._lock:
+            return sum(self._used.values())
+
+    def bytes_between(self, start_us: int, end_us: int) -> int:
+        """Bytes of the complete files of all cameras that began in the range."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(RECORDING.c.size_bytes), 0)).where(
+            RECORDING.c.start_us >= start_us, RECORDING.c.start_us < end_us, RECORDING.c.complete
+        )
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def first_start_us(self, camera_id: str) -> int | None:
+        """The beginning of a camera's oldest footage."""
+        query = sa.select(sa.func.min(RECORDING.c.start_us)).where(RECORDING.c.camera_id == camera_id)
+        with self._engine.connect() as connection:
+            start_us: int | None = connection.execute(query).scalar_one()
+        return start_us
+
+    def last_end_us(self, camera_id: str, before_us: int = 1 << 62) -> int | None:
+        """The end of a camera's newest footage that begins before an instant."""
+        query = (
+            sa.select(RECORDING.c.end_us)
+            .where(RECORDING.c.camera_id == camera_id, RECORDING.c.start_us < before_us)
+            .order_by(RECORDING.c.start_us.desc())
+            .limit(1)
+        )
+        with self._lock, self._engine.connect() as connection:
+            ends = [
+                row.end_us for row in self._open.values() if row.camera_id == camera_id and row.start_us < before_us
+            ]
+            end_us: int | None = connection.execute(query).scalar_one_or_none()
+        return max([*ends, end_us] if end_us is not None else ends, default=None)
+
+    # --- notes --------------------------------------------------------------------------------------------------------
 
     def gaps(self, camera_id: str, start_us: int, end_us: int) -> list[Gap]:
         """A camera's gaps that touch start ≤ time < end, in the order of their start."""
         query = (
-            sa.select(_GAP.c.start_us, _GAP.c.end_us, _GAP.c.cause)
-            .where(_GAP.c.camera_id == camera_id, _GAP.c.start_us < end_us)
-            .where(sa.or_(_GAP.c.end_us.is_(None), _GAP.c.end_us > start_us))
-            .order_by(_GAP.c.start_us)
+            sa.select(GAP.c.start_us, GAP.c.end_us, GAP.c.cause)
+            .where(GAP.c.camera_id == camera_id, GAP.c.start_us < end_us)
+            .where(sa.or_(GAP.c.end_us.is_(None), GAP.c.end_us > start_us))
+            .order_by(GAP.c.start_us)
         )
         with self._engine.connect() as connection:
             return [Gap(row.start_us, row.end_us, Cause(row.cause)) for row in connection.execute(query)]
 
-    def gap_opened(self, camera_id: str, start_us: int, cause: Cause) -> None:
-        """Footage is missing from here on. A gap that is open already goes on with its first cause."""
-        with self._engine.begin() as connection:
-            open_already = sa.select(_GAP.c.id).where(_GAP.c.camera_id == camera_id, _GAP.c.end_us.is_(None))
-            if connection.execute(open_already).first() is None:
-                connection.execute(sa.insert(_GAP).values(camera_id=camera_id, start_us=start_us, cause=cause.value))
-
-    def gap_closed(self, camera_id: str, end_us: int) -> None:
-        """There is footage again."""
-        with self._engine.begin() as connection:
-            open_gap = sa.and_(_GAP.c.camera_id == camera_id, _GAP.c.end_us.is_(None))
-            connection.execute(sa.delete(_GAP).where(open_gap, _GAP.c.start_us >= end_us))
-            connection.execute(sa.update(_GAP).where(open_gap).values(end_us=end_us))
-
-    def gaps_forgotten(self, before_us: int) -> None:
-        """Gaps that ended before this instant are no longer of interest."""
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(_GAP).where(_GAP.c.end_us < before_us))
-
-    def _select(self, *conditions: sa.ColumnElement[bool]) -> list[RecordingRow]:
-        query = sa.select(*(_RECORDING.c[name] for name in _COLUMNS)).where(*conditions).order_by(_RECORDING.c.start_us)
+    def open_gap(self, camera_id: str) -> Gap | None:
+        """The gap that lasts."""
+        query = sa.select(GAP.c.start_us, GAP.c.cause).where(GAP.c.camera_id == camera_id, GAP.c.end_us.is_(None))
         with self._engine.connect() as connection:
-            return [RecordingRow(*row) for row in connection.execute(query)]
+            row = connection.execute(query.order_by(GAP.c.start_us)).first()
+        return None if row is None else Gap(row.start_us, None, Cause(row.cause))
+
+    def put_gap(self, camera_id: str, gap: Gap) -> None:
+        """A gap begins, or ends: one that begins at the same time is replaced. One that ends where it began is none."""
+
+        def write(connection: sa.Connection) -> None:
+            same = sa.and_(GAP.c.camera_id == camera_id, GAP.c.start_us == gap.start_us)
+            connection.execute(sa.delete(GAP).where(same))
+            if gap.end_us is None or gap.end_us > gap.start_us:
+                values = {"camera_id": camera_id, "start_us": gap.start_us, "end_us": gap.end_us}
+                connection.execute(sa.insert(GAP).values(cause=gap.cause.value, **values))
+
+        self._write(write)
+
+    def observations(self, camera_id: str, start_us: int, end_us: int) -> list[Observation]:
+        """A camera's observations that touch the range, in the order of their start."""
+        query = (
+            sa.select(OBSERVATION.c.start_us, OBSERVATION.c.end_us, OBSERVATION.c.kind)
+            .where(OBSERVATION.c.camera_id == camera_id)
+            .where(OBSERVATION.c.start_us < end_us, OBSERVATION.c.end_us > start_us)
+            .order_by(OBSERVATION.c.start_us)
+        )
+        with self._engine.connect() as connection:
+            return [Observation(*row) for row in connection.execute(query)]
+
+    def clock_events(self, camera_id: str, start_us: int, end_us: int) -> list[ClockEvent]:
+        """What happened to the clocks that a camera's time depends on, in the order of its time."""
+        query = (
+            sa.select(CLOCK_EVENT.c.at_us, CLOCK_EVENT.c.kind, CLOCK_EVENT.c.by_us)
+            .where(CLOCK_EVENT.c.camera_id == camera_id)
+            .where(CLOCK_EVENT.c.at_us >= start_us, CLOCK_EVENT.c.at_us < end_us)
+            .order_by(CLOCK_EVENT.c.at_us)
+        )
+        with self._engine.connect() as connection:
+            return [ClockEvent(*row) for row in connection.execute(query)]
+
+    def put_notes(self, camera_id: str, notes: Iterable[Observation | ClockEvent]) -> None:
+        """Observations and clock changes of a camera."""
+        listed = list(notes)
+
+        def write(connection: sa.Connection) -> None:
+            for note in listed:
+                if isinstance(note, Observation):
+                    values = {"start_us": note.start_us, "end_us": note.end_us, "kind": note.kind}
+                    connection.execute(sa.insert(OBSERVATION).values(camera_id=camera_id, **values))
+                else:
+                    change = {"at_us": note.at_us, "kind": note.kind, "by_us": note.by_us}
+                    connection.execute(sa.insert(CLOCK_EVENT).values(camera_id=camera_id, **change))
+
+        self._write(write)
+
+    def forget_notes(self, before_us: int) -> None:
+        """Gaps, observations and clock changes that ended before this instant are no longer of interest."""
+
+        def delete(connection: sa.Connection) -> None:
+            connection.execute(sa.delete(GAP).where(GAP.c.end_us < before_us))
+            connection.execute(sa.delete(OBSERVATION).where(OBSERVATION.c.end_us < before_us))
+            connection.execute(sa.delete(CLOCK_EVENT).where(CLOCK_EVENT.c.at_us < before_us))
+
+        self._write(delete)
+
+    # --- locks --------------------------------------------------------------------------------------------------------
+
+    def locks(self) -> list[Lock]:
+        """Every lock there is or was, in the order of its making."""
+        with self._engine.connect() as connection:
+            query = sa.select(*_LOCK_COLUMNS).order_by(LOCK.c.created_us, LOCK.c.id)
+            return [Lock(*row) for row in connection.execute(query)]
+
+    def put_lock(self, lock: Lock) -> None:
+        """A lock is made, or changes."""
+        values = {field.name: getattr(lock, field.name) for field in fields(Lock)}
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(sa.delete(LOCK).where(LOCK.c.id == lock.id))
+            connection.execute(sa.insert(LOCK).values(values))
+
+        self._write(write)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def flush(self) -> bool:
+        """Tries to write what is pending; True if nothing is left."""
+        with self._lock:
+            if not self._pending:
+                return True
+            operations = list(self._pending)
+            try:
+                with self._engine.begin() as connection:
+                    for operation in operations:
+                        operation(connection)
+            except SQLAlchemyError as error:
+                if not self.failing:
+                    _LOGGER.error("index cannot be written; it is tried again", extra={"problem": _reason(error)})
+                self.failing = True
+                self.damaged = isinstance(error, DatabaseError) and not _is_passing(error)
+                return False
+            if self.failing:
+                _LOGGER.info("index is written again", extra={"pending": len(operations)})
+            self.failing = False
+            self._pending.clear()
+            for path in [path for path, row in self._open.items() if row.complete]:
+                del self._open[path]
+            return True
+
+    def _write(self, operation: _Operation) -> None:
+        """Does it now, or as soon as the database takes it. What it says is true of the files in any case."""
+        with self._lock:
+            if len(self._pending) >= _PENDING:
+                self._pending.popleft()
+            self._pending.append(operation)
+            self.flush()
+
+    def _by_path(self, paths: Sequence[str]) -> list[RecordingRow]:
+        rows: dict[str, RecordingRow] = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(paths), _CHUNK):
+                query = sa.select(*_COLUMNS).where(RECORDING.c.path.in_(paths[start : start + _CHUNK]))
+                rows |= {row[0]: RecordingRow(*row) for row in connection.execute(query)}
+        return list((rows | {path: self._open[path] for path in paths if path in self._open}).values())
+
+
+def open_index(path: Path) -> tuple[Index, bool]:
+    """The index at a path, and whether it knows nothing of the files yet.
+
+    One that is damaged or comes from a newer version is put aside: the files tell everything again.
+    """
+    known = path.exists()
+    if known and (problem := _damage(path)) is not None:
+        _put_aside(path, problem)
+        known = False
+    try:
+        return Index(path), not known
+    except (DatabaseError, UnknownRevisionError) as error:
+        if not path.exists() or _is_passing(error):
+            raise
+        _put_aside(path, _reason(error))
+        return Index(path), True
+
+
+def _damage(path: Path) -> str | None:
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    try:
+        with engine.connect() as connection:
+            verdict = str(connection.execute(sa.text("PRAGMA quick_check(1)")).scalar())
+    except DatabaseError as error:
+        return None if _is_passing(error) else _reason(error)
+    finally:
+        engine.dispose()
+    return None if verdict == "ok" else verdict
+
+
+def _is_passing(error: Exception) -> bool:
+    """True for what has nothing to do with the database's content: locked, full, read-only."""
+    text = str(getattr(error, "orig", error))
+    return not any(word in text for word in ("malformed", "not a database", "corrupt", "revision", "no such", "has no"))
+
+
+def _put_aside(path: Path, problem: str) -> None:
+    aside = path.with_name(f"{path.name}.unusable")
+    _LOGGER.error("index is unusable and made anew from the files", extra={"problem": problem, "aside": aside.name})
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)
+
+
+def _values(row: RecordingRow) -> dict[str, object]:
+    return {name: getattr(row, name) for name in _NAMES}
+
+
+def _upsert(connection: sa.Connection, row: RecordingRow) -> None:
+    known = connection.execute(sa.update(RECORDING).where(RECORDING.c.path == row.path).values(_values(row)))
+    if known.rowcount == 0:
+        connection.execute(sa.insert(RECORDING).values(_values(row)))
 
 
 def _configure(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:

@@ -1,11 +1,12 @@
 """Where a recording file lies: `<archive>/<camera>/YYYY/MM/DD/<UTC start>.mp4`."""
 
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 from ..utc import SECOND_US, from_us
 
-FILE_US = 300 * SECOND_US
+FILE_S = 300
+SET_ASIDE = "set-aside"
 
 
 def relative_path(camera_id: str, start_us: int) -> str:
@@ -13,13 +14,15 @@ def relative_path(camera_id: str, start_us: int) -> str:
     return f"{camera_id}/{from_us(start_us):%Y/%m/%d/%Y%m%dT%H%M%S.%f}Z.mp4"
 
 
-def same_file(file_start_us: int, group_start_us: int) -> bool:
+def same_file(file_start_us: int, group_start_us: int, file_s: int = FILE_S) -> bool:
     """True if a group belongs into the file: files are cut at whole five minutes of UTC."""
-    return file_start_us // FILE_US == group_start_us // FILE_US
+    return file_start_us // (file_s * SECOND_US) == group_start_us // (file_s * SECOND_US)
 
 
-def recording_files(root: Path) -> Iterator[tuple[str, str]]:
-    """(camera id, relative path) of every file that lies where a recording file would."""
-    for path in sorted(root.glob("*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]/*Z.mp4")):
-        relative = path.relative_to(root)
-        yield relative.parts[0], relative.as_posix()
+def files_of_day(root: Path, day: str) -> list[str]:
+    """The recording files of a camera's day (`<camera>/YYYY/MM/DD`), in the order of their names."""
+    try:
+        names = [entry.name for entry in os.scandir(root / day)]
+    except FileNotFoundError, NotADirectoryError:
+        return []
+    return sorted(f"{day}/{name}" for name in names if name.endswith("Z.mp4"))

@@ -1,8 +1,11 @@
-"""Where footage is and where it is missing, as spans of UTC. Pure."""
+"""What there is of a camera's time, as values, and where footage is and where it is missing. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from .. import utc
 from ..cause import Cause
 
 # Neighbouring recordings this close are one span: less than a group of pictures is not a gap.
@@ -26,6 +29,62 @@ class Gap:
     cause: Cause
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What vision saw, from … to, by its kind (motion)."""
+
+    start_us: int
+    end_us: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEvent:
+    """A clock that matters for a camera's footage changed: what happened, and by how much."""
+
+    at_us: int
+    kind: str
+    by_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Footage that is kept past its days, by whom and why, until it expires or is released."""
+
+    id: str
+    camera_id: str
+    start_us: int
+    end_us: int
+    owner: str
+    reason: str
+    created_us: int
+    expires_us: int
+    released_us: int | None = None
+
+    def holds(self, now_us: int) -> bool:
+        """True while it keeps its footage."""
+        return self.released_us is None and now_us < self.expires_us
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A camera's local day: what was recorded of the time that has passed of it so far."""
+
+    date: date
+    start_us: int
+    end_us: int
+    recorded_us: int
+    passed_us: int
+    size_bytes: int
+    gaps: int
+    observations: int
+
+    @property
+    def recorded_percent(self) -> float | None:
+        """Of the time that has passed; None for a day that is yet to come."""
+        return min(100.0, 100 * self.recorded_us / self.passed_us) if self.passed_us else None
+
+
 def spans(recordings: Iterable[Span], gaps: Iterable[Gap], within: Span) -> list[Span]:
     """The recorded time within a range: recordings (by start) joined with their neighbours, less the gaps in them."""
     joined: list[Span] = []
@@ -34,16 +93,57 @@ def spans(recordings: Iterable[Span], gaps: Iterable[Gap], within: Span) -> list
             joined[-1] = Span(joined[-1].start_us, max(joined[-1].end_us, span.end_us))
         else:
             joined.append(span)
-    result = joined
-    for gap in gaps:
-        end_us = within.end_us if gap.end_us is None else gap.end_us
-        result = [piece for span in result for piece in _without(span, gap.start_us, end_us)]
-    clamped = (Span(max(s.start_us, within.start_us), min(s.end_us, within.end_us)) for s in result)
-    return [span for span in clamped if span.start_us < span.end_us]
+    result: list[Span] = []
+    holes = sorted((gap.start_us, within.end_us if gap.end_us is None else gap.end_us) for gap in gaps)
+    first = 0
+    for span in joined:
+        while first < len(holes) and holes[first][1] <= span.start_us:
+            first += 1
+        start_us = span.start_us
+        for hole_start_us, hole_end_us in holes[first:]:
+            if hole_start_us >= span.end_us:
+                break
+            if hole_start_us > start_us:
+                result.append(Span(start_us, hole_start_us))
+            start_us = max(start_us, hole_end_us)
+        if start_us < span.end_us:
+            result.append(Span(start_us, span.end_us))
+    return clamped(result, [within])
 
 
-def _without(span: Span, start_us: int, end_us: int) -> list[Span]:
-    if end_us <= span.start_us or start_us >= span.end_us:
-        return [span]
-    pieces = (Span(span.start_us, start_us), Span(end_us, span.end_us))
-    return [piece for piece in pieces if piece.start_us < piece.end_us]
+def clamped(these: Iterable[Span], within: Sequence[Span]) -> list[Span]:
+    """The parts of spans that lie within others (by start, apart from each other)."""
+    parts = (
+        Span(max(span.start_us, frame.start_us), min(span.end_us, frame.end_us)) for span in these for frame in within
+    )
+    return [part for part in parts if part.start_us < part.end_us]
+
+
+def local_days(first: date, last: date, zone: ZoneInfo) -> list[tuple[date, Span]]:
+    """Each day from first to last with its beginning and end in UTC: 23, 24 or 25 hours."""
+    days = []
+    day = first
+    while day <= last:
+        following = day + timedelta(days=1)
+        days.append((day, Span(_midnight_us(day, zone), _midnight_us(following, zone))))
+        day = following
+    return days
+
+
+def day_of(day: date, frame: Span, recorded: Sequence[Span], sizes: Iterable[tuple[Span, int]], now_us: int) -> Day:
+    """A day's figures without its gaps and observations. `recorded` lies within the day; `sizes` are files with bytes.
+
+    A file that reaches into the next day counts by the part of its time.
+    """
+    size_bytes = 0
+    for span, file_bytes in sizes:
+        inside_us = min(span.end_us, frame.end_us) - max(span.start_us, frame.start_us)
+        if inside_us > 0:
+            size_bytes += file_bytes * inside_us // (span.end_us - span.start_us)
+    recorded_us = sum(span.end_us - span.start_us for span in recorded)
+    passed_us = max(0, min(now_us, frame.end_us) - frame.start_us)
+    return Day(day, frame.start_us, frame.end_us, recorded_us, passed_us, size_bytes, 0, 0)
+
+
+def _midnight_us(day: date, zone: ZoneInfo) -> int:
+    return utc.to_us(datetime(day.year, day.month, day.day, tzinfo=zone))

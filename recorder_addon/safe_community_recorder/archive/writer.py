@@ -2,72 +2,128 @@
 
 import os
 import time
-from pathlib import Path
+from contextlib import suppress
 
-from ..media.cmaf import Group, encode_fragment, init_segment
-from ..media.h264 import VideoFormat
+from ..media.cmaf import ClockSource, Fragment, Group, RecordingFile, encode_group, init_segment
+from ..media.sample_table import closing_boxes
+from ..utc import SECOND_US
 from .index import RecordingRow
 from .layout import relative_path, same_file
+from .place import Place
+from .root import RootError, StorageState
 
 # A power cut may cost what was written since the last sync.
 _SYNC_S = 10.0
+_IOV_MAX = os.sysconf("SC_IOV_MAX")
 
 
 class RecordingWriter:
     """One open recording file. Its methods block on the disk and raise OSError."""
 
-    def __init__(self, root: Path, camera_id: str, group: Group) -> None:
+    def __init__(self, place: Place, camera_id: str, group: Group) -> None:
+        self._place = place
+        self._root = place.root
         self._camera_id = camera_id
-        self.path = relative_path(camera_id, group.start_us)
         self.start_us = group.start_us
-        self.end_us = group.start_us
         self.size_bytes = 0
-        self._video: VideoFormat = group.video
-        self._sequence = 0
-        target = root / self.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self._video, self._audio = group.video, group.audio
+        self._fragments: list[Fragment] = []
+        self._told_by_camera = True
+        self.path, self._descriptor = self._create()
+        self._entered = self._root.entered
         self._synced = time.monotonic()
 
     def row(self, *, complete: bool) -> RecordingRow:
         """What the index has to know of it now."""
-        return RecordingRow(self.path, self._camera_id, self.start_us, self.end_us, self.size_bytes, complete)
+        end_us = self._fragments[-1].end_us if self._fragments else self.start_us
+        clock = clock_name(told_by_camera=self._told_by_camera and bool(self._fragments))
+        return RecordingRow(self.path, self._camera_id, self.start_us, end_us, self.size_bytes, complete, clock)
 
     def takes(self, group: Group) -> bool:
         """True if the group belongs into this file."""
-        return group.video == self._video and same_file(self.start_us, group.start_us)
+        same_format = (group.video, group.audio) == (self._video, self._audio)
+        return same_format and same_file(self.start_us, group.start_us, self._place.file_s)
 
     def append(self, group: Group) -> None:
         """Writes a group at the end. After an OSError the file ends with its last whole fragment."""
-        self._sequence += 1
+        self._root.verify()
+        if self._root.entered != self._entered:
+            raise RootError(StorageState.MISSING, "the disk was away")
+        head = [] if self._fragments else [init_segment(group)]
+        position = self.size_bytes + sum(map(len, head))
         base_90k = max(0, group.start_us - self.start_us) * 9 // 100
-        buffers = encode_fragment(self._sequence, group.start_us, base_90k, group.samples)
-        if self.size_bytes == 0:
-            buffers.insert(0, init_segment(group.video))
-        try:
-            self._write(buffers)
-        except OSError:
-            os.ftruncate(self._descriptor, self.size_bytes)
-            raise
-        self.size_bytes += sum(map(len, buffers))
-        self.end_us = group.end_us
+        buffers, fragment = encode_group(len(self._fragments) + 1, base_90k, group, position)
+        self._write([*head, *buffers])
+        self.size_bytes = fragment.end
+        self._fragments.append(fragment)
+        self._told_by_camera &= fragment.clock is ClockSource.SENDER_REPORT
         if time.monotonic() - self._synced >= _SYNC_S:
             os.fdatasync(self._descriptor)
             self._synced = time.monotonic()
 
-    def close(self) -> None:
-        """Syncs and closes the file. An empty one stays for the next start to clear away."""
+    def close(self) -> bool:
+        """Adds the closing boxes, syncs and closes the file. False if nothing was ever written: then it is gone."""
         try:
+            if not self._fragments:
+                self._root.remove(self.path)
+                return False
+            self._write([closing_boxes(self._content())])
+            self.size_bytes = os.fstat(self._descriptor).st_size
             os.fsync(self._descriptor)
         finally:
             os.close(self._descriptor)
+        return True
+
+    def abandon(self) -> None:
+        """After a failed write: lets go of the file as it is. It is completed at the next start."""
+        with suppress(OSError):
+            os.close(self._descriptor)
+        if not self._fragments:
+            with suppress(OSError):
+                self._root.remove(self.path)
+
+    @property
+    def is_empty(self) -> bool:
+        """True while nothing was written."""
+        return not self._fragments
+
+    def _content(self) -> RecordingFile:
+        return RecordingFile(self._video, tuple(self._fragments), self.size_bytes, self._audio)
+
+    def _create(self) -> tuple[str, int]:
+        # A name is only a name: the file's time is inside. One that is taken belongs to a file that broke off.
+        start_us = self.start_us
+        while True:
+            path = relative_path(self._camera_id, start_us)
+            self._place.writing.add(path)
+            try:
+                return path, self._root.create(path)
+            except OSError as error:
+                self._place.writing.discard(path)
+                if not isinstance(error, FileExistsError):
+                    raise
+                start_us += 1
+                if start_us > self.start_us + SECOND_US // 1_000:
+                    raise
 
     def _write(self, buffers: list[bytes]) -> None:
-        # A vectored write takes at most IOV_MAX buffers; a group of pictures may have more samples.
-        data = [b"".join(buffers)] if len(buffers) > 1000 else buffers
-        wanted = sum(map(len, data))
-        written = os.writev(self._descriptor, data)
+        try:
+            for first in range(0, len(buffers), _IOV_MAX):
+                self._write_all(buffers[first : first + _IOV_MAX])
+        except OSError:
+            os.ftruncate(self._descriptor, self.size_bytes)
+            os.lseek(self._descriptor, self.size_bytes, os.SEEK_SET)
+            raise
+
+    def _write_all(self, buffers: list[bytes]) -> None:
+        wanted = sum(map(len, buffers))
+        written = os.writev(self._descriptor, buffers)
         if written < wanted:
-            rest = memoryview(b"".join(data))[written:]
+            rest = memoryview(b"".join(buffers))[written:]
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+
+
+def clock_name(*, told_by_camera: bool) -> str:
+    """How a file's time was got, as the index says it."""
+    return "sender_report" if told_by_camera else "arrival"

@@ -14,6 +14,7 @@ import av.error
 from av.stream import Stream
 
 from ..cause import Cause
+from ..clock import steady_us
 from ..media.audio import AudioUnit
 from ..media.bits import BitstreamError
 from ..media.video import AccessUnit
@@ -82,7 +83,7 @@ class PyAVSource:
         except SourceError as caught:
             error = caught
         except BitstreamError as caught:
-            error = SourceError(Cause.UNSUPPORTED_STREAM, f"the camera's pictures cannot be read: {caught}")
+            error = SourceError(Cause.CORRUPT_STREAM, f"the camera's pictures cannot be read: {caught}")
         except av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError:
             error = SourceError(Cause.AUTHENTICATION_REFUSED, "the camera refused user name or password")
         except (av.error.FFmpegError, OSError) as caught:
@@ -150,7 +151,7 @@ class PyAVSource:
                 if sounds is not None:
                     heard.extend(sounds.take(packet))
                 continue
-            unit = pictures.take(packet, time.time_ns() // 1_000)
+            unit = pictures.take(packet, steady_us())
             if unit is None:
                 continue
             if unit.is_key:

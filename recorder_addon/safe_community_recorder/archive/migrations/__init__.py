@@ -1,0 +1,1 @@
+"""The index's steps from version to version, run by Alembic."""

@@ -1,0 +1,139 @@
+"""Notes beside the footage: what recording files cannot tell, so that the index can be made of files alone.
+
+`<camera>/YYYY/MM/DD/notes.jsonl` holds a camera's gaps, observations and clock changes of a day (UTC), `locks.jsonl` in
+the root all locks: one JSON object a line, only ever added to. A later line replaces an earlier one of the same kind
+and beginning (or id). A line that is not whole is the trace of a power cut and is passed over.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import utc
+from ..cause import Cause
+from .root import ArchiveRoot, cameras_on_disk, day_directories
+from .timeline import ClockEvent, Gap, Lock, Observation
+
+NOTES_NAME = "notes.jsonl"
+LOCKS_NAME = "locks.jsonl"
+
+type Note = Gap | Observation | ClockEvent
+
+
+def write_note(root: ArchiveRoot, camera_id: str, note: Note) -> None:
+    """Adds a camera's note. Raises OSError."""
+    start_us = note.at_us if isinstance(note, ClockEvent) else note.start_us
+    root.append(f"{camera_id}/{utc.from_us(start_us):%Y/%m/%d}/{NOTES_NAME}", _line(_as_json(note)))
+
+
+def write_lock(root: ArchiveRoot, lock: Lock) -> None:
+    """Adds a lock, or what has become of it; returns when it is on the disk. Raises OSError."""
+    content = {
+        "lock": lock.id,
+        "camera": lock.camera_id,
+        "start": utc.to_text(lock.start_us),
+        "end": utc.to_text(lock.end_us),
+        "owner": lock.owner,
+        "reason": lock.reason,
+        "created": utc.to_text(lock.created_us),
+        "expires": utc.to_text(lock.expires_us),
+        "released": None if lock.released_us is None else utc.to_text(lock.released_us),
+    }
+    root.append(LOCKS_NAME, _line(content), sync=True)
+
+
+def read_locks(root: Path) -> list[Lock]:
+    """Every lock there ever was, each as its last line tells."""
+    locks: dict[str, Lock] = {}
+    for entry in _entries(root / LOCKS_NAME):
+        try:
+            released = entry["released"]
+            lock = Lock(
+                entry["lock"],
+                entry["camera"],
+                utc.parse(entry["start"]),
+                utc.parse(entry["end"]),
+                entry["owner"],
+                entry["reason"],
+                utc.parse(entry["created"]),
+                utc.parse(entry["expires"]),
+                None if released is None else utc.parse(released),
+            )
+        except KeyError, TypeError, ValueError:
+            continue
+        locks[lock.id] = lock
+    return list(locks.values())
+
+
+def read_notes(root: Path) -> Iterator[tuple[str, Note]]:
+    """(camera id, note) of everything that was noted, each as its last line tells; the oldest day first."""
+    for camera_id in cameras_on_disk(root):
+        for day in reversed(list(day_directories(root, camera_id))):
+            kept: dict[tuple[object, ...], Note] = {}
+            for entry in _entries(root / day / NOTES_NAME):
+                try:
+                    note = _from_json(entry)
+                except KeyError, TypeError, ValueError:
+                    continue
+                kept[_key(note)] = note
+            for note in kept.values():
+                # A gap that turned out to be none was closed where it began.
+                if not (isinstance(note, Gap) and note.end_us is not None and note.end_us <= note.start_us):
+                    yield camera_id, note
+
+
+def _key(note: Note) -> tuple[object, ...]:
+    match note:
+        case Gap(start_us, _, _):
+            return ("gap", start_us)
+        case Observation(start_us, _, kind):
+            return ("observation", start_us, kind)
+        case ClockEvent(at_us, kind, _):
+            return ("clock", at_us, kind)
+
+
+def _as_json(note: Note) -> dict[str, object]:
+    match note:
+        case Gap(start_us, end_us, cause):
+            end = None if end_us is None else utc.to_text(end_us)
+            return {"gap": cause.value, "start": utc.to_text(start_us), "end": end}
+        case Observation(start_us, end_us, kind):
+            return {"observation": kind, "start": utc.to_text(start_us), "end": utc.to_text(end_us)}
+        case ClockEvent(at_us, kind, by_us):
+            return {"clock": kind, "at": utc.to_text(at_us), "by_s": by_us / utc.SECOND_US}
+
+
+def _from_json(entry: Mapping[str, Any]) -> Note:
+    if "gap" in entry:
+        end = entry["end"]
+        return Gap(utc.parse(entry["start"]), None if end is None else utc.parse(end), Cause(entry["gap"]))
+    if "observation" in entry:
+        return Observation(utc.parse(entry["start"]), utc.parse(entry["end"]), str(entry["observation"]))
+    return ClockEvent(utc.parse(entry["at"]), str(entry["clock"]), round(entry["by_s"] * utc.SECOND_US))
+
+
+def _line(content: Mapping[str, object]) -> bytes:
+    # A newline first: should the last line be torn, this one is whole all the same.
+    return b"\n" + json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+def _entries(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return
+    for line in lines:
+        try:
+            entry = json.loads(line) if line else None
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def days_with_notes(root: Path, camera_id: str) -> Iterator[str]:
+    """A camera's days that have notes, the newest first."""
+    return (day for day in day_directories(root, camera_id) if os.path.exists(root / day / NOTES_NAME))

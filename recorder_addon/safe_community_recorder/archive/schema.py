@@ -1,0 +1,92 @@
+"""The index's tables, as the newest migration leaves them, and bringing a database up to them."""
+
+from importlib.resources import files
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+REVISION = "2"
+
+METADATA = sa.MetaData()
+
+RECORDING = sa.Table(
+    "recording",
+    METADATA,
+    sa.Column("path", sa.String, primary_key=True),
+    sa.Column("camera_id", sa.String, nullable=False),
+    sa.Column("start_us", sa.BigInteger, nullable=False),
+    sa.Column("end_us", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
+    sa.Column("clock", sa.String, nullable=False, server_default="arrival"),
+    sa.Index("recording_by_time", "camera_id", "start_us"),
+    sa.Index("recording_by_age", "start_us"),
+)
+
+GAP = sa.Table(
+    "gap",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("camera_id", sa.String, nullable=False),
+    sa.Column("start_us", sa.BigInteger, nullable=False),
+    sa.Column("end_us", sa.BigInteger),
+    sa.Column("cause", sa.String, nullable=False),
+    sa.Index("gap_by_time", "camera_id", "start_us"),
+)
+
+LOCK = sa.Table(
+    "lock",
+    METADATA,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("camera_id", sa.String, nullable=False),
+    sa.Column("start_us", sa.BigInteger, nullable=False),
+    sa.Column("end_us", sa.BigInteger, nullable=False),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("expires_us", sa.BigInteger, nullable=False),
+    sa.Column("released_us", sa.BigInteger),
+)
+
+OBSERVATION = sa.Table(
+    "observation",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("camera_id", sa.String, nullable=False),
+    sa.Column("start_us", sa.BigInteger, nullable=False),
+    sa.Column("end_us", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Index("observation_by_time", "camera_id", "start_us"),
+)
+
+CLOCK_EVENT = sa.Table(
+    "clock_event",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("camera_id", sa.String, nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("by_us", sa.BigInteger, nullable=False),
+    sa.Index("clock_event_by_time", "camera_id", "at_us"),
+)
+
+
+class UnknownRevisionError(Exception):
+    """The database was written by a newer version of this program."""
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """Brings the database to REVISION. Raises SQLAlchemyError and UnknownRevisionError."""
+    with engine.begin() as connection:
+        revision = None
+        if sa.inspect(connection).has_table("alembic_version"):
+            revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        if revision == REVISION:
+            return
+        if revision is not None and (not str(revision).isdigit() or int(revision) > int(REVISION)):
+            raise UnknownRevisionError(f"the index has revision {revision}, this program knows {REVISION}")
+        configuration = Config()
+        configuration.set_main_option("script_location", str(files(__package__) / "migrations"))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, REVISION)
