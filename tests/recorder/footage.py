@@ -1,17 +1,30 @@
 """Small pieces of real H.264, H.265 and AAC, encoded in the test process."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import cycle
 from typing import cast
 
 import av
 import numpy as np
 
 from safe_community_recorder.media.audio import AudioFormat, read_audio_config
+from safe_community_recorder.media.cmaf import (
+    AudioSample,
+    ClockSource,
+    Group,
+    RecordingFile,
+    Sample,
+    Sound,
+    encode_group,
+    init_segment,
+)
 from safe_community_recorder.media.codec import CODECS, ParameterSets
 from safe_community_recorder.media.h265 import is_random_access
-from safe_community_recorder.media.video import AccessUnit, CodecName, VideoFormat, split_annexb
+from safe_community_recorder.media.sample_table import closing_boxes
+from safe_community_recorder.media.video import AccessUnit, CodecName, VideoFormat, length_prefixed, split_annexb
 
 PICTURE_90K = 9_000
 _ENCODERS: dict[CodecName, str] = {"h264": "libx264", "h265": "libx265"}
@@ -90,3 +103,60 @@ def encode_sound(frames: int = 50, sample_rate: int = 16_000) -> tuple[AudioForm
     config = encoder.extradata
     assert config is not None
     return read_audio_config(config), tuple(bytes(packet) for packet in packets)
+
+
+def groups_of(
+    pictures: int = 30,
+    b_frames: int = 0,
+    codec: CodecName = "h264",
+    *,
+    start_us: int = 0,
+    durations_90k: Sequence[int] = (PICTURE_90K,),
+    sound_after_us: int | None = None,
+) -> list[Group]:
+    """Real footage in groups of ten pictures. The durations come again and again; B-frames need a steady one.
+
+    With `sound_after_us` a tone begins so long after the first picture; each group has the frames that begin in it.
+    """
+    footage = encode(pictures, b_frames, codec=codec)
+    audio, frames = (None, ()) if sound_after_us is None else encode_sound()
+    samples: list[list[Sample]] = []
+    for unit, duration_90k in zip(footage.units, cycle(durations_90k)):
+        if unit.is_key:
+            samples.append([])
+        samples[-1].append(Sample(length_prefixed(unit.nals), duration_90k, unit.pts_90k - unit.dts_90k))
+    groups = []
+    shown_90k = heard = 0
+    for part in samples:
+        group_us = start_us + shown_90k * 100 // 9
+        shown_90k += sum(sample.duration_90k for sample in part)
+        sound: Sound | None = None
+        if audio is not None and sound_after_us is not None:
+            first = heard
+            while heard < len(frames) and _heard_us(audio, heard, sound_after_us) < shown_90k * 100 // 9:
+                heard += 1
+            if heard > first:
+                begin_us = start_us + _heard_us(audio, first, sound_after_us)
+                sound = Sound(begin_us, tuple(AudioSample(data, audio.frame_samples) for data in frames[first:heard]))
+        groups.append(Group(footage.video, group_us, tuple(part), ClockSource.ARRIVAL, audio, sound))
+    return groups
+
+
+def _heard_us(audio: AudioFormat, frame: int, after_us: int) -> int:
+    return after_us + frame * audio.frame_samples * 1_000_000 // audio.sample_rate
+
+
+def recorded(groups: Sequence[Group], *, closed: bool = False) -> tuple[bytes, RecordingFile]:
+    """A recording file of these groups: its bytes, and what its writer knows of it."""
+    data = init_segment(groups[0])
+    parts, fragments, position = [data], [], len(data)
+    for number, group in enumerate(groups):
+        base_90k = (group.start_us - groups[0].start_us) * 9 // 100
+        buffers, fragment = encode_group(number + 1, base_90k, group, position)
+        parts += buffers
+        position = fragment.end
+        fragments.append(fragment)
+    file = RecordingFile(groups[0].video, tuple(fragments), position, groups[0].audio, closed)
+    if closed:
+        parts.append(closing_boxes(file))
+    return b"".join(parts), file
