@@ -45,7 +45,12 @@ def brightness_of(number: int) -> int:
 
 @cache
 def encode(
-    pictures: int = 30, b_frames: int = 0, width: int = 64, height: int = 48, codec: CodecName = "h264"
+    pictures: int = 30,
+    b_frames: int = 0,
+    width: int = 64,
+    height: int = 48,
+    codec: CodecName = "h264",
+    preset: str = "ultrafast",
 ) -> Footage:
     """Encodes pictures whose brightness tells their number."""
     encoder = cast("av.VideoCodecContext", av.CodecContext.create(_ENCODERS[codec], "w"))
@@ -54,9 +59,9 @@ def encode(
     encoder.framerate = 10
     encoder.time_base = Fraction(1, 10)
     encoder.options = {
-        "h264": {"preset": "ultrafast", "g": "10", "sc_threshold": "0", "bf": str(b_frames)},
+        "h264": {"preset": preset, "g": "10", "sc_threshold": "0", "bf": str(b_frames)},
         "h265": {
-            "preset": "ultrafast",
+            "preset": preset,
             "x265-params": f"log-level=none:keyint=10:min-keyint=10:scenecut=0:bframes={b_frames}:b-adapt=0"
             ":open-gop=0:pools=none:frame-threads=1",
         },
@@ -110,6 +115,7 @@ def groups_of(
     b_frames: int = 0,
     codec: CodecName = "h264",
     *,
+    size: tuple[int, int] = (64, 48),
     start_us: int = 0,
     durations_90k: Sequence[int] = (PICTURE_90K,),
     sound_after_us: int | None = None,
@@ -118,7 +124,7 @@ def groups_of(
 
     With `sound_after_us` a tone begins so long after the first picture; each group has the frames that begin in it.
     """
-    footage = encode(pictures, b_frames, codec=codec)
+    footage = encode(pictures, b_frames, *size, codec=codec)
     audio, frames = (None, ()) if sound_after_us is None else encode_sound()
     samples: list[list[Sample]] = []
     for unit, duration_90k in zip(footage.units, cycle(durations_90k)):
