@@ -219,14 +219,17 @@ class Recorder:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def ask(self, path: str, method: str = "GET", token: str | None = None, **headers: str) -> Answer:
-        """One request, with the right token unless another is given ("" for none)."""
+    def ask(
+        self, path: str, method: str = "GET", token: str | None = None, body: object = None, **headers: str
+    ) -> Answer:
+        """One request, with the right token unless another is given ("" for none). A body of bytes goes as it is."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         token = self.token if token is None else token
         all_headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             all_headers["Authorization"] = f"Bearer {token}"
         try:
-            with urlopen(Request(self.url + path, headers=all_headers, method=method), timeout=20) as answer:
+            with urlopen(Request(self.url + path, data, all_headers, method=method), timeout=20) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except HTTPError as error:
             return Answer(error.code, dict(error.headers), error.read())

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,17 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from . import __version__, config, identity
+from . import __version__, camera_file, config, identity
 from .api.events import Hub
-from .api.server import Services, build_app
+from .api.server import Services, build_app, info_json
+from .api.storage import clock_json, storage_json
 from .archive.archive import Archive
+from .archive.layout import FILE_S
+from .archive.timeline import ClockEvent
+from .clock import HostClock
+from .config import Camera
+from .fleet import Fleet
+from .ingest.gop import ClockChange
 from .ingest.pyav_source import PyAVSource
 from .ingest.source import Source
 from .pipeline import Pipeline
@@ -24,7 +32,7 @@ from .watch import Sampler
 
 _LOGGER = logging.getLogger(__name__)
 
-_START_TOGETHER_S = 0.05
+_CLOCK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Settings:
     archive: Path
     host: str
     port: int
+    file_s: int = FILE_S
 
 
 class Recorder:
@@ -43,39 +52,62 @@ class Recorder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._cameras: dict[str, Pipeline] = {}
         self._hub = Hub()
 
-    async def run(self) -> None:
-        """Records and serves until SIGTERM or SIGINT. Raises ConfigError and OSError."""
+    async def run(self) -> bool:
+        """Records and serves until SIGTERM or SIGINT; False if a write still hangs in the disk then.
+
+        Raises ConfigError, InUseError, OSError and SQLAlchemyError.
+        """
         settings = self._settings
+        settings.data.mkdir(parents=True, exist_ok=True)
+        with identity.hold(settings.data):
+            return await self._run(settings)
+
+    async def _run(self, settings: Settings) -> bool:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        self._configuration = _load(settings.config)
-        settings.data.mkdir(parents=True, exist_ok=True)
+        _write_first_camera_file(settings.config)
+        # Before it is read: what changes from here on is noticed.
+        seen = camera_file.signature(settings.config)
+        rules = config.load(settings.config)
         own = identity.load(settings.data)
-        rules = self._configuration
-        archive = Archive(settings.archive, settings.data / "index.sqlite", rules.storage, rules.retention_days)
-        recovered = await archive.start()
-        _LOGGER.info(
-            "archive opened", extra={name: getattr(recovered, name) for name in type(recovered).__dataclass_fields__}
+        clock = HostClock()
+        archive = Archive(
+            settings.archive,
+            settings.data,
+            rules.storage,
+            rules.retention_days,
+            host=clock,
+            file_s=settings.file_s,
+            on_status=lambda status: self._hub.publish({"type": "storage", "storage": storage_json(status)}),
         )
+        await archive.start()
         sampler = Sampler()
-        services = Services(rules.name, own, self._cameras, archive, self._hub)
+
+        def create(camera: Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
+            return Pipeline(camera, archive, sampler, clock, _connect, on_change, self._camera_clock)
+
+        def on_info() -> None:
+            self._hub.publish({"type": "info", "info": info_json(services)})
+
+        fleet = Fleet(settings.config, seen, rules, archive, create, self._hub.publish, on_info)
+        services = Services(fleet, own, fleet.cameras, archive, self._hub, clock, lambda: fleet.rules.time_zone)
         runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=3, handler_cancellation=True)
         await runner.setup()
         background: list[asyncio.Task[object]] = []
         try:
             host, port = await _listen(runner, settings)
-            for camera in rules.cameras:
-                self._cameras[camera.id] = Pipeline(camera, archive, sampler, _connect, self._changed)
+            fleet.begin()
+            loop.add_signal_handler(signal.SIGHUP, fleet.reread)
             _LOGGER.info("listening", extra={"host": host, "port": port, "version": __version__})
-            background.append(asyncio.create_task(archive.run_retention()))
+            background.append(asyncio.create_task(archive.run()))
+            background.append(asyncio.create_task(self._watch_clock(clock, archive, fleet)))
             if "SUPERVISOR_TOKEN" in os.environ:
                 background.append(asyncio.create_task(_announce(own, port)))
-            background.append(asyncio.create_task(self._start_cameras()))
+            background.append(asyncio.create_task(fleet.run()))
             await stop.wait()
             _LOGGER.info("stopping")
         finally:
@@ -83,34 +115,35 @@ class Recorder:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await runner.cleanup()
-            stops = [pipeline.stop() for pipeline in self._cameras.values()]
-            for failure in await asyncio.gather(*stops, return_exceptions=True):
-                if failure is not None:
-                    _LOGGER.error("camera not stopped cleanly", exc_info=failure)
+            await fleet.stop()
             sampler.close()
-            await archive.stop()
+            clean = await archive.stop()
         _LOGGER.info("stopped")
+        return clean
 
-    async def _start_cameras(self) -> None:
-        for pipeline in list(self._cameras.values()):
-            await pipeline.start()
-            # Opening a stream costs the most; one after the other leaves room for those that record already.
-            await asyncio.sleep(_START_TOGETHER_S)
+    async def _watch_clock(self, clock: HostClock, archive: Archive, fleet: Fleet) -> None:
+        while True:
+            await asyncio.sleep(_CLOCK_EVERY_S)
+            by_us = clock.take_step()
+            if by_us:
+                archive.clock_stepped(by_us)
+                self._hub.publish(clock_json(None, ClockEvent(clock.utc_us(), ClockChange.HOST_STEPPED.value, by_us)))
+                for pipeline in fleet.cameras.values():
+                    pipeline.host_stepped(by_us)
 
-    def _changed(self, pipeline: Pipeline) -> None:
-        self._hub.publish({"type": "camera", "camera": pipeline.as_json()})
+    def _camera_clock(self, pipeline: Pipeline, event: ClockEvent) -> None:
+        if event.kind != ClockChange.HOST_STEPPED:
+            self._hub.publish(clock_json(pipeline.camera.id, event))
 
 
-def _load(path: Path) -> config.Config:
+def _write_first_camera_file(path: Path) -> None:
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(config.STARTER, encoding="utf-8")
+        camera_file.save(path, config.STARTER)
         _LOGGER.info("camera file written; add your cameras to it", extra={"path": str(path)})
-    return config.load(path)
 
 
-def _connect(url: str) -> Source:
-    return PyAVSource(url, asyncio.get_running_loop())
+def _connect(url: str, audio: bool) -> Source:
+    return PyAVSource(url, asyncio.get_running_loop(), audio=audio)
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> tuple[str, int]:

@@ -29,8 +29,8 @@ class UnknownCameraError(ConfigError):
     """The file has no camera of this id."""
 
 
-class FileChangedError(ConfigError):
-    """Somebody else changed the file meanwhile."""
+class FileNotChangedError(ConfigError):
+    """The file as it is cannot be changed by a program: it is wrong itself, or somebody else is just changing it."""
 
 
 # --- saving -----------------------------------------------------------------------------------------------------------
@@ -111,27 +111,33 @@ def _sync(directory: Path) -> None:
 def put_camera(path: Path, camera_id: str, entry: Mapping[str, object]) -> Config:
     """Adds a camera, or replaces its entry; addresses that the new entry does not name stay (None takes them away).
 
-    Raises ConfigError (of the file, or with the entry's `field`), and OSError.
+    Raises ConfigError with the entry's `field`, FileNotChangedError, and OSError.
     """
     return _change(path, lambda text: with_camera(text, camera_id, entry))
 
 
 def delete_camera(path: Path, camera_id: str) -> Config:
-    """Takes a camera out. Raises ConfigError, UnknownCameraError and OSError."""
+    """Takes a camera out. Raises UnknownCameraError, FileNotChangedError and OSError."""
     return _change(path, lambda text: without_camera(text, camera_id))
 
 
 def _change(path: Path, change: Callable[[str], str]) -> Config:
-    text = config.read_text(path)
-    changed = change(text)
-    if config.read_text(path) != text:
-        raise FileChangedError("the camera file was changed by somebody else in this moment; try again")
+    try:
+        text = config.read_text(path)
+        changed = change(text)
+        same = config.read_text(path) == text
+    except ConfigError as error:
+        if error.field or isinstance(error, UnknownCameraError | FileNotChangedError):
+            raise
+        raise FileNotChangedError(str(error)) from error
+    if not same:
+        raise FileNotChangedError("the camera file was changed by somebody else in this moment; try again")
     return save(path, changed)
 
 
 def with_camera(text: str, camera_id: str, entry: Mapping[str, object]) -> str:
     """The file's text with this entry for the camera, in its place or at the end."""
-    before = config.parse(text)
+    before = _present(text)
     position = _position(before, camera_id)
     if position is not None:
         kept = {name: getattr(before.cameras[position], name) for name in _ADDRESSES}
@@ -153,12 +159,19 @@ def with_camera(text: str, camera_id: str, entry: Mapping[str, object]) -> str:
 
 def without_camera(text: str, camera_id: str) -> str:
     """The file's text without the camera."""
-    before = config.parse(text)
+    before = _present(text)
     position = _position(before, camera_id)
     if position is None:
         raise UnknownCameraError(f"there is no camera {camera_id[:64]}")
     left = (*before.cameras[:position], *before.cameras[position + 1 :])
     return _certain(lambda: yaml_edit.without_item(text, "cameras", position), replace(before, cameras=left))
+
+
+def _present(text: str) -> Config:
+    try:
+        return config.parse(text)
+    except ConfigError as error:
+        raise FileNotChangedError(f"the camera file is refused as it is; mend it first: {error}") from error
 
 
 def _position(rules: Config, camera_id: str) -> int | None:
@@ -172,8 +185,8 @@ def _certain(edit: Callable[[], str], wanted: Config) -> str:
         if config.parse(text) == wanted:
             return text
     except (YamlError, ConfigError) as error:
-        raise ConfigError(_BY_HAND) from error
-    raise ConfigError(_BY_HAND)
+        raise FileNotChangedError(_BY_HAND) from error
+    raise FileNotChangedError(_BY_HAND)
 
 
 # --- watching ---------------------------------------------------------------------------------------------------------

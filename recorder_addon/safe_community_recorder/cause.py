@@ -13,6 +13,7 @@ class Cause(StrEnum):
     NO_KEYFRAME = "no_keyframe"
     PACKETS_LOST = "packets_lost"
     PAUSED = "paused"
+    RECONFIGURED = "reconfigured"
     RECORDER_STOPPED = "recorder_stopped"
     RECORDER_FAILED = "recorder_failed"
     DISK = "disk"

@@ -2,21 +2,22 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from av.error import FFmpegError
 
 from . import utc
-from .archive.archive import Archive, CameraArchive
+from .archive.archive import Archive
+from .archive.camera import CameraArchive
+from .archive.timeline import ClockEvent, Observation
 from .cause import Cause
+from .clock import HostClock, steady_us
 from .config import Camera
 from .ingest.feed import Connection, Feed, FeedState
-from .ingest.gop import CameraClock, GroupBuilder
+from .ingest.gop import CameraClock, ClockChange, Continuity, GroupBuilder
 from .ingest.source import Source
 from .live import LiveChannel
-from .media.h264 import AccessUnit
+from .media.video import AccessUnit
 from .watch import Sampler, Watch
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,58 +27,130 @@ _SUB_STREAM_SILENCE_US = 5 * utc.SECOND_US
 
 
 class Pipeline:
-    """A camera that is being recorded. `on_change` is called whenever `as_json` has changed."""
+    """A camera that is being recorded, or is paused.
+
+    `connect` opens an address, with sound or without; `on_change` is called whenever `as_json` has changed.
+
+    `start`, `change` and `stop` may be called at any moment: each waits for the one before.
+    """
 
     def __init__(
         self,
         camera: Camera,
         archive: Archive,
         sampler: Sampler,
-        connect: Callable[[str], Source],
+        host: HostClock,
+        connect: Callable[[str, bool], Source],
         on_change: Callable[[Pipeline], None],
+        on_clock: Callable[[Pipeline, ClockEvent], None],
     ) -> None:
         self.camera = camera
         self.live = LiveChannel()
         self._archive = archive
+        self._connect = connect
         self._on_change = on_change
-        self._since_us = time.time_ns() // 1_000
+        self._host = host
+        self._on_clock = on_clock
+        self._motion_since_us: int | None = None
+        self._undated = False
         self._watch: Watch = sampler.watch(camera.id, self._motion)
-        # A camera's sub-stream gets the time to come up before the main stream is looked at instead.
-        self._watched_us = self._since_us + 2 * _SUB_STREAM_SILENCE_US if camera.detect_url else 0
-        self._feed = Feed(camera.id, lambda: connect(camera.url), self._main_unit, self._main_state)
-        self._detect_feed: Feed | None = None
-        detect_url = camera.detect_url
-        if detect_url is not None:
-            self._detect_feed = Feed(
-                f"{camera.id} sub-stream", lambda: connect(detect_url), self._sub_unit, self._sub_state
-            )
+        self._lifecycle = asyncio.Lock()
+        self._stopped = False
+        self._running = False
         self._recording: CameraArchive | None = None
         self._builder: GroupBuilder | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._main: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self._sub: asyncio.Task[None] | None = None
+        self._watched_us = 0
+        self._rest()
 
     async def start(self) -> None:
-        """Begins to connect and to record."""
-        self._recording = await self._archive.camera(self.camera.id, self._recording_changed)
-        self._builder = GroupBuilder(CameraClock(self._recording.last_end_us), self._recording.put)
-        runs = [self._recording.run(), self._feed.run()]
-        if self._detect_feed is not None:
-            runs.append(self._detect_feed.run())
-        self._tasks = [asyncio.create_task(run) for run in runs]
+        """Begins to connect and to record, if it does not already and has not been stopped."""
+        async with self._lifecycle:
+            if self._running or self._stopped:
+                return
+            recording = await self._archive.camera(self.camera.id, self._recording_changed)
+            if self.camera.paused:
+                recording.interrupted(Cause.PAUSED)
+                await recording.finish()
+            else:
+                self._begin(recording)
+            self._running = True
 
-    async def stop(self) -> None:
-        """Ends the connection, writes what has come and closes the file."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-        if self._builder is not None and self._recording is not None:
-            self._builder.flush()
-            await self._recording.finish()
+    async def stop(self, cause: Cause | None = None) -> None:
+        """For good: ends the connections, writes what has come and closes the file.
+
+        `cause` is why nothing will follow, if that is known already.
+        """
+        async with self._lifecycle:
+            self._stopped = True
+            await self._end(cause)
+
+    async def change(self, camera: Camera) -> None:
+        """Takes a new entry of the same id. What has to connect anew is ended; `start` begins it."""
+        async with self._lifecycle:
+            former, self.camera = self.camera, camera
+            if (former.url, former.audio, former.paused) != (camera.url, camera.audio, camera.paused):
+                await self._end(Cause.PAUSED if camera.paused else Cause.RECONFIGURED)
+            elif former.detect_url != camera.detect_url and self._main is not None:
+                await _cancelled(self._sub)
+                self._sub = self._begin_to_watch()
+            self._on_change(self)
+
+    def _begin(self, recording: CameraArchive) -> None:
+        camera = self.camera
+        self._recording = recording
+        self._builder = GroupBuilder(
+            self._host,
+            CameraClock(self._host, self._clock_changed),
+            Continuity(recording.last_end_us, recording.trusted_us),
+            recording.put,
+            self._archive.memory_s,
+        )
+        feed = Feed(camera.id, lambda: self._connect(camera.url, camera.audio), self._main_unit, self._main_state)
+        self._writing = asyncio.create_task(recording.run())
+        self._main = asyncio.create_task(feed.run())
+        self._sub = self._begin_to_watch()
+
+    def _begin_to_watch(self) -> asyncio.Task[None] | None:
+        camera, url = self.camera, self.camera.detect_url
+        if url is None:
+            self._watched_us = 0
+            return None
+        # A camera's sub-stream gets the time to come up before the main stream is looked at instead.
+        self._watched_us = steady_us() + 2 * _SUB_STREAM_SILENCE_US
+        name = f"{camera.id} sub-stream"
+        return asyncio.create_task(Feed(name, lambda: self._connect(url, False), self._sub_unit, self._sub_state).run())
+
+    async def _end(self, cause: Cause | None) -> None:
+        tasks = (self._sub, self._main, self._writing)
+        self._sub = self._main = self._writing = None
+        await asyncio.gather(*map(_cancelled, tasks))
+        # What moved until now belongs to this recording.
+        self._watch.blind()
+        builder, recording = self._builder, self._recording
+        self._builder = None
+        try:
+            if builder is not None and recording is not None:
+                builder.flush()
+                if cause is not None:
+                    recording.interrupted(cause)
+                await recording.finish()
+        finally:
+            self._recording = None
+            self._running = False
+            self.live.end()
+            self._rest()
+
+    def _rest(self) -> None:
+        """What is known of a camera that is not connected."""
+        self._state = FeedState(Connection.PAUSED if self.camera.paused else Connection.CONNECTING)
+        self._since_us = self._host.utc_us()
 
     def as_json(self) -> dict[str, object]:
         """The camera as openapi.json's Camera."""
-        state = self._feed.state
+        state = self._state
         video = state.video
         return {
             "id": self.camera.id,
@@ -99,6 +172,9 @@ class Pipeline:
         # Footage comes first: whatever happens to a viewer must not touch it.
         if self._builder is not None:
             self._builder.push(unit)
+            if self._builder.undated and self._recording is not None and not self._undated:
+                self._recording.interrupted(Cause.CLOCK_UNSET)
+            self._undated = self._builder.undated
         try:
             self.live.push(unit)
         except FFmpegError as error:
@@ -113,7 +189,8 @@ class Pipeline:
             self._watch.keyframe(unit.video, unit.nals, unit.arrival_us)
 
     def _main_state(self, state: FeedState) -> None:
-        self._since_us = time.time_ns() // 1_000
+        self._state = state
+        self._since_us = self._host.utc_us()
         if state.connection is not Connection.CONNECTED:
             if self._builder is not None and self._recording is not None:
                 self._builder.flush()
@@ -125,8 +202,41 @@ class Pipeline:
     def _sub_state(self, _state: FeedState) -> None:
         """The sub-stream only serves vision; the camera's state is the main stream's."""
 
-    def _motion(self, _motion: bool) -> None:
+    def _motion(self, motion: bool) -> None:
+        now_us = self._host.utc_us()
+        if motion:
+            self._motion_since_us = now_us
+        elif self._motion_since_us is not None:
+            if self._recording is not None and now_us > self._motion_since_us:
+                self._recording.note(Observation(self._motion_since_us, now_us, "motion"))
+            self._motion_since_us = None
         self._on_change(self)
 
-    def _recording_changed(self, _recording: bool) -> None:
+    def host_stepped(self, by_us: int) -> None:
+        """The host's clock was set: from here on the footage's time comes from another clock."""
+        self._clock_changed(ClockChange.HOST_STEPPED, by_us)
+
+    def _clock_changed(self, change: ClockChange, by_us: int) -> None:
+        event = ClockEvent(self._host.utc_us(), change.value, by_us)
+        _LOGGER.warning("clock changed", extra={"camera": self.camera.id, "change": change.value, "by_s": by_us / 1e6})
+        if self._recording is not None:
+            self._recording.note(event)
+        self._on_clock(self, event)
+
+    def _recording_changed(self) -> None:
         self._on_change(self)
+
+
+async def _cancelled(task: asyncio.Task[None] | None) -> None:
+    """Ends a task; what it failed with is logged."""
+    if task is None:
+        return
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise
+    except Exception:
+        _LOGGER.exception("a part of a camera had failed")

@@ -7,17 +7,20 @@ from pathlib import Path
 import safe_community_recorder
 
 PACKAGE = Path(safe_community_recorder.__file__).parent
-VALUES = {"utc", "cause", "identity", "logs"}
+VALUES = {"utc", "cause", "clock", "identity", "logs"}
 MAY_KNOW = {
     "utc": set[str](),
     "cause": set[str](),
+    "clock": {"utc"},
     "identity": set[str](),
+    "audit": {"utc"},
     "logs": set[str](),
     "supervisor": set[str](),
     "vision": set[str](),
     "media": set[str](),
     "ingest": {"media"} | VALUES,
-    "archive": {"media"} | VALUES,
+    "archive": {"audit", "media"} | VALUES,
+    "maintenance": {"archive", "audit", "identity"},
     "live": {"media"} | VALUES,
     "watch": {"media", "vision"} | VALUES,
     "strict_yaml": set[str](),
@@ -25,7 +28,8 @@ MAY_KNOW = {
     "config": {"archive", "strict_yaml"},
     "camera_file": {"config", "strict_yaml", "yaml_edit"},
     "pipeline": {"archive", "config", "ingest", "live", "media", "watch"} | VALUES,
-    "api": {"archive", "live", "media"} | VALUES,
+    "fleet": {"archive", "camera_file", "config", "pipeline"} | VALUES,
+    "api": {"archive", "camera_file", "config", "live", "media"} | VALUES,
 }
 
 

@@ -4,26 +4,30 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from .. import __version__, utc
 from ..archive.archive import Archive
 from ..archive.timeline import Span
+from ..clock import HostClock
 from ..identity import Identity
 from ..live import LiveChannel
 from ..media.clip import NoFootageError
 from ..media.picture import PictureError, decode_keyframe, to_jpeg
 from .authorization import Tickets, authorization, has_token, require
+from .cameras import CameraFile, delete_camera, entry_of, put_camera
 from .clip_response import send_clip
 from .events import Hub
 from .problems import Problem, problems
 from .ranges import DAY_US, asked_number, asked_range
+from .storage import StorageHandlers, storage_json
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,11 +57,13 @@ class CameraView(Protocol):
 class Services:
     """What the handlers are thin over. `cameras` by id; it may change while the recorder runs."""
 
-    name: str
+    camera_file: CameraFile
     identity: Identity
     cameras: Mapping[str, CameraView]
     archive: Archive
     hub: Hub
+    host: HostClock
+    time_zone: Callable[[], ZoneInfo]
 
 
 def build_app(services: Services) -> web.Application:
@@ -74,6 +80,9 @@ def build_app(services: Services) -> web.Application:
             web.get("/api/v1/events", handlers.events, allow_head=False),
             web.get("/api/v1/cameras", handlers.cameras, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}", handlers.camera, allow_head=False),
+            web.put("/api/v1/cameras/{camera_id}", handlers.put_camera),
+            web.delete("/api/v1/cameras/{camera_id}", handlers.delete_camera),
+            web.get("/api/v1/cameras/{camera_id}/entry", handlers.entry, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/recordings", handlers.recordings, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/timeline", handlers.timeline, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/clip.mp4", handlers.clip),
@@ -82,6 +91,7 @@ def build_app(services: Services) -> web.Application:
             web.get(_LIVE_PATTERN, handlers.live, allow_head=False),
         ]
     )
+    app.add_routes(StorageHandlers(services.archive, handlers.camera_id_of, services.time_zone).routes())
     app.on_shutdown.append(handlers.shut_down)
     return app
 
@@ -99,13 +109,25 @@ class _Handlers:
         return web.json_response(openapi_document())
 
     async def info(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._info())
+        return web.json_response(info_json(self._services))
 
     async def cameras(self, _request: web.Request) -> web.Response:
         return web.json_response({"cameras": self._all_cameras()})
 
     async def camera(self, request: web.Request) -> web.Response:
         return web.json_response(self._camera(request)[1].as_json())
+
+    async def put_camera(self, request: web.Request) -> web.Response:
+        new = await put_camera(self._services.camera_file, request)
+        status = HTTPStatus.CREATED if new else HTTPStatus.OK
+        return web.json_response(self._camera(request)[1].as_json(), status=status)
+
+    async def delete_camera(self, request: web.Request) -> web.Response:
+        await delete_camera(self._services.camera_file, request)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def entry(self, request: web.Request) -> web.Response:
+        return web.json_response(entry_of(self._services.camera_file, request.match_info["camera_id"]))
 
     async def recordings(self, request: web.Request) -> web.Response:
         camera_id, _ = self._camera(request)
@@ -116,6 +138,7 @@ class _Handlers:
                 "end": utc.to_text(row.end_us),
                 "size_bytes": row.size_bytes,
                 "complete": row.complete,
+                "clock": row.clock,
             }
             for row in rows
         ]
@@ -160,7 +183,10 @@ class _Handlers:
             body = await asyncio.to_thread(picture)
         except PictureError as error:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", str(error)) from error
-        headers = {"Cache-Control": "no-store", "X-Picture-Time": utc.to_text(keyframe.arrival_us)}
+        headers = {
+            "Cache-Control": "no-store",
+            "X-Picture-Time": utc.to_text(self._services.host.utc_us(keyframe.arrival_us)),
+        }
         return web.Response(body=body, content_type="image/jpeg", headers=headers)
 
     async def live_ticket(self, request: web.Request) -> web.Response:
@@ -193,7 +219,10 @@ class _Handlers:
         await socket.prepare(request)
         self._sockets.add(socket)
         with self._services.hub.subscribe() as queue:
-            await socket.send_json({"type": "snapshot", "info": self._info(), "cameras": self._all_cameras()})
+            await socket.send_json(
+                {"type": "snapshot", "info": info_json(self._services), "cameras": self._all_cameras()}
+            )
+            await socket.send_json({"type": "storage", "storage": storage_json(self._services.archive.status)})
             sender = asyncio.create_task(_send_events(socket, queue))
             try:
                 async for message in socket:
@@ -209,6 +238,10 @@ class _Handlers:
         for socket in list(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the recorder stops")
 
+    def camera_id_of(self, request: web.Request) -> str:
+        """The camera that a request is about. Raises Problem."""
+        return self._camera(request)[0]
+
     def _camera(self, request: web.Request) -> tuple[str, CameraView]:
         camera_id = request.match_info["camera_id"]
         camera = self._services.cameras.get(camera_id)
@@ -219,14 +252,17 @@ class _Handlers:
     def _all_cameras(self) -> list[dict[str, object]]:
         return [camera.as_json() for camera in self._services.cameras.values()]
 
-    def _info(self) -> dict[str, object]:
-        return {
-            "recorder_id": self._services.identity.recorder_id,
-            "name": self._services.name,
-            "version": __version__,
-            "api_version": API_VERSION,
-            "time": utc.to_text(time.time_ns() // 1_000),
-        }
+
+def info_json(services: Services) -> dict[str, object]:
+    """The recorder, as openapi.json's Info."""
+    return {
+        "recorder_id": services.identity.recorder_id,
+        "name": services.camera_file.name,
+        "version": __version__,
+        "api_version": API_VERSION,
+        "time": utc.to_text(time.time_ns() // 1_000),
+        "camera_file": services.camera_file.as_json(),
+    }
 
 
 def openapi_document() -> dict[str, Any]:

@@ -72,6 +72,7 @@ class CameraArchive:
         self.recording = False
         self.trouble: tuple[StorageState, str] | None = None
         self.lost_groups = 0
+        self._losing = False
 
     @property
     def last_end_us(self) -> int:
@@ -122,7 +123,8 @@ class CameraArchive:
         if self._ring:
             _LOGGER.error("footage lost at the end", extra={"camera": self.camera_id, "groups": len(self._ring)})
             self._ring.clear()
-        self._tell(recording=False, trouble=self.trouble)
+        # Whoever writes nothing any more has no trouble with it.
+        self._tell(recording=False, trouble=None)
 
     def look_at_the_clock(self) -> None:
         """To be called every second or so: a write that hangs is trouble, though nobody has said so."""
@@ -195,6 +197,7 @@ class CameraArchive:
                 self._ring[later] = _Waiting(item.group, Cause.DISK, item.since_s)
                 break
         self.lost_groups += 1
+        self._losing = True
         if self.lost_groups == 1 or self.lost_groups % 100 == 0:
             _LOGGER.error(
                 "the disk is too slow or in trouble, footage is lost",
@@ -215,7 +218,10 @@ class CameraArchive:
             self._writer.append(group)
         except OSError:
             self._abandon_file()
+            if self._losing:
+                self._open_gap(Cause.DISK)
             raise
+        self._losing = False
         self._place.index.put(self._writer.row(complete=False))
         last_end_us, self._last_end_us = self._last_end_us, group.end_us
         self._close_gap(last_end_us, group.start_us, item.hole)

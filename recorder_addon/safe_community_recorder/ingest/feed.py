@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..cause import Cause
-from ..media.h264 import AccessUnit, VideoFormat
+from ..media.video import AccessUnit, VideoFormat
 from .source import Source, SourceError
 
 _LOGGER = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ class Connection(StrEnum):
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
     UNSUPPORTED = "unsupported"
+    PAUSED = "paused"
 
 
 _AFTER = {Cause.AUTHENTICATION_REFUSED: Connection.REFUSED, Cause.UNSUPPORTED_STREAM: Connection.UNSUPPORTED}

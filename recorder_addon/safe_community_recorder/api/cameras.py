@@ -1,0 +1,80 @@
+"""Adding, changing and taking out cameras: all of it goes through the camera file."""
+
+from collections.abc import Awaitable, Mapping
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from ..camera_file import FileNotChangedError, UnknownCameraError
+from ..config import ConfigError, UnknownEldershipError
+from ..logs import redact
+from .problems import Problem
+
+
+class CameraFile(Protocol):
+    """What the interface needs to know of the camera file."""
+
+    @property
+    def name(self) -> str:
+        """The recorder's name."""
+        ...
+
+    def as_json(self) -> dict[str, object]:
+        """Whether the file is in force, as openapi.json's CameraFile."""
+        ...
+
+    def entry(self, camera_id: str) -> dict[str, object]:
+        """A camera's entry without its addresses. Raises UnknownCameraError."""
+        ...
+
+    async def put(self, camera_id: str, entry: Mapping[str, object]) -> bool:
+        """Adds or changes a camera; True if it is new. Raises ConfigError and OSError."""
+        ...
+
+    async def delete(self, camera_id: str) -> None:
+        """Takes a camera out. Raises ConfigError and OSError."""
+        ...
+
+
+def entry_of(file: CameraFile, camera_id: str) -> dict[str, object]:
+    """A camera's entry. Raises Problem."""
+    try:
+        return file.entry(camera_id)
+    except UnknownCameraError as error:
+        raise _problem(error) from error
+
+
+async def put_camera(file: CameraFile, request: web.Request) -> bool:
+    """Adds or changes the camera that the request describes; True if it is new. Raises Problem."""
+    try:
+        entry: Any = await request.json()
+    except (ValueError, RecursionError) as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as JSON") from error
+    if not isinstance(entry, dict):
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as a JSON object")
+    return await _done(file.put(request.match_info["camera_id"], entry))
+
+
+async def delete_camera(file: CameraFile, request: web.Request) -> None:
+    """Takes the camera out. Raises Problem."""
+    await _done(file.delete(request.match_info["camera_id"]))
+
+
+async def _done[T](change: Awaitable[T]) -> T:
+    try:
+        return await change
+    except ConfigError as error:
+        raise _problem(error) from error
+    except OSError as error:
+        detail = f"the camera file cannot be written: {error.strerror}"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "camera_file_not_written", detail) from error
+
+
+def _problem(error: ConfigError) -> Problem:
+    if isinstance(error, UnknownCameraError):
+        return Problem(HTTPStatus.NOT_FOUND, "unknown_camera", str(error))
+    if isinstance(error, FileNotChangedError):
+        return Problem(HTTPStatus.CONFLICT, "camera_file_not_changed", redact(str(error)))
+    code = "unknown_eldership" if isinstance(error, UnknownEldershipError) else "bad_camera"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, code, redact(str(error)))
