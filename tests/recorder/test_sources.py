@@ -1,7 +1,12 @@
 """Streams by libav, whatever their framing; and what is said when a stream is not one that can be recorded."""
 
 import asyncio
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -11,18 +16,22 @@ import pytest
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.ingest.pyav_source import PyAVSource
 from safe_community_recorder.ingest.source import SourceError
-from safe_community_recorder.media.video import AccessUnit
-from tests.recorder.footage import encode
+from safe_community_recorder.media.audio import read_audio_config
+from safe_community_recorder.media.codec import CODECS
+from safe_community_recorder.media.video import AccessUnit, CodecName
+from tests.recorder.footage import encode, encode_sound, groups_of, recorded
 
 
-async def read(url: str) -> tuple[list[AccessUnit], SourceError]:
-    """Everything that a source gives, and why it ended."""
-    source = PyAVSource(url, asyncio.get_running_loop())
-    units = []
+async def read(url: str, *, audio: bool = False, count: int = 1 << 30) -> tuple[list[AccessUnit], SourceError | None]:
+    """What a source gives, up to `count` pictures, and why it ended if it did."""
+    source = PyAVSource(url, asyncio.get_running_loop(), audio=audio)
+    units: list[AccessUnit] = []
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             async for unit in source.access_units():
-                units.append(unit)  # noqa: PERF401  kept when the stream ends with its error
+                units.append(unit)
+                if len(units) == count:
+                    return units, None
     except SourceError as error:
         return units, error
     finally:
@@ -30,11 +39,14 @@ async def read(url: str) -> tuple[list[AccessUnit], SourceError]:
     raise AssertionError("a source ends with an error")
 
 
-def stored(path: Path) -> None:
+def stored(path: Path, codec: CodecName = "h264", *, sound: bool = False) -> None:
     """The test's footage in a container."""
-    footage = encode(30)
+    footage = encode(30, codec=codec)
+    _, frames = encode_sound()
     with av.open(str(path), "w") as container:
-        stream = container.add_mux_stream("h264", width=64, height=48, time_base=Fraction(1, 90_000))
+        stream = container.add_mux_stream(CODECS[codec].libav_name, width=64, height=48, time_base=Fraction(1, 90_000))
+        audio = container.add_mux_stream("aac", rate=16_000, time_base=Fraction(1, 16_000)) if sound else None
+        heard = 0
         for unit in footage.units:
             nals = [*footage.video.parameter_sets, *unit.nals] if unit.is_key else unit.nals
             packet = av.Packet(b"".join(b"\0\0\0\1" + nal for nal in nals))
@@ -42,20 +54,119 @@ def stored(path: Path) -> None:
             packet.time_base = Fraction(1, 90_000)
             packet.pts, packet.dts, packet.is_keyframe = unit.pts_90k, unit.dts_90k, unit.is_key
             container.mux(packet)
+            while audio is not None and heard * 1_024 / 16_000 < (unit.dts_90k + 9_000) / 90_000:
+                packet = av.Packet(adts(frames[heard]))
+                packet.stream = audio
+                packet.time_base = Fraction(1, 16_000)
+                packet.pts = packet.dts = heard * 1_024 + 160
+                container.mux(packet)
+                heard += 1
 
 
-@pytest.mark.parametrize("container", ["ts", "flv"])
-async def test_start_codes_and_lengths_give_the_same_pictures(tmp_path: Path, container: str) -> None:
+def adts(frame: bytes) -> bytes:
+    """A frame of AAC LC, 16 kHz, mono, behind an ADTS header without a checksum."""
+    size = len(frame) + 7
+    bits = 0xFFF << 44 | 1 << 40 | 1 << 38 | 8 << 34 | 1 << 30 | size << 13 | 0x7FF << 2
+    return bits.to_bytes(7) + frame
+
+
+@contextmanager
+def served(path: Path, codec: CodecName, sound: str) -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    """The file as an RTSP camera: its address, and a function that ends it and tells which streams were set up."""
+    script = str(Path(__file__).with_name("rtsp_file.py"))
+    command = ["/usr/bin/python3", script, str(path), codec, sound]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+
+        def end() -> list[str]:
+            return server.communicate()[0].split()
+
+        yield f"rtsp://127.0.0.1:{port}/stream", end
+        if server.returncode is None:
+            server.communicate()
+
+
+@pytest.mark.parametrize(("container", "codec"), [("ts", "h264"), ("flv", "h264"), ("ts", "h265"), ("flv", "h265")])
+async def test_start_codes_and_lengths_give_the_same_pictures(tmp_path: Path, container: str, codec: CodecName) -> None:
     path = tmp_path / f"footage.{container}"
-    stored(path)
+    stored(path, codec)
     units, error = await read(str(path))
-    footage = encode(30)
+    footage = encode(30, codec=codec)
+    assert error is not None
     assert error.cause is Cause.CAMERA_UNREACHABLE
     assert [unit.nals[-1] for unit in units] == [unit.nals[-1] for unit in footage.units]
     assert [unit.is_key for unit in units] == [unit.is_key for unit in footage.units]
     assert {unit.video for unit in units} == {footage.video}
     steps = np.diff([unit.dts_90k for unit in units])
     assert set(steps.tolist()) == {9_000}
+
+
+async def test_sound_comes_with_the_pictures_where_it_is_wanted_and_only_there(tmp_path: Path) -> None:
+    path = tmp_path / "footage.ts"
+    stored(path, sound=True)
+    silent, _ = await read(str(path))
+    assert {(unit.audio, unit.audio_units) for unit in silent} == {(None, ())}
+    units, _ = await read(str(path), audio=True)
+    heard = [sound for unit in units for sound in unit.audio_units]
+    _, frames = encode_sound()
+    assert len(heard) > 40
+    assert [sound.data for sound in heard] == list(frames[: len(heard)])
+    assert units[-1].audio == read_audio_config(b"\x14\x08")
+    first = heard[0].pts_90k - units[0].pts_90k
+    assert first == 900
+    assert {after.pts_90k - before.pts_90k for before, after in pairwise(heard)} == {5_760}
+
+
+@pytest.mark.process
+async def test_a_camera_with_h265_and_aac_gives_both_and_its_own_time(tmp_path: Path) -> None:
+    path = tmp_path / "footage.mp4"
+    data, _ = recorded(groups_of(60, codec="h265", sound_after_us=5_000))
+    path.write_bytes(data)
+    with served(path, "h265", "aac") as (url, end):
+        units, _ = await read(url, audio=True)
+        assert len(set(end())) == 2
+    footage = encode(60, codec="h265")
+    first = next(number for number, unit in enumerate(footage.units) if unit.nals == units[0].nals)
+    assert first < 5
+    assert [unit.nals for unit in units] == [unit.nals for unit in footage.units[first : first + len(units)]]
+    assert [unit.is_key for unit in units] == [unit.is_key for unit in footage.units[first : first + len(units)]]
+    _, frames = encode_sound()
+    heard = [sound for unit in units for sound in unit.audio_units]
+    begin = frames.index(heard[0].data)
+    assert [sound.data for sound in heard] == list(frames[begin : begin + len(heard)])
+    shift = heard[0].pts_90k - units[0].pts_90k
+    assert shift == pytest.approx(450 + begin * 5_760 - first * 9_000, abs=2)
+    senders = [unit.sender_us for unit in units if unit.sender_us is not None]
+    assert abs(senders[-1] - time.time_ns() // 1_000) < 5_000_000
+    assert senders == sorted(senders)
+
+
+@pytest.mark.process
+async def test_sound_that_nobody_wants_is_not_even_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "footage.mp4"
+    data, _ = recorded(groups_of(30, sound_after_us=0))
+    path.write_bytes(data)
+    with served(path, "h264", "aac") as (url, end):
+        units, _ = await read(url)
+        assert len(set(end())) == 1
+    assert len(units) > 20
+    assert {(unit.audio, unit.audio_units) for unit in units} == {(None, ())}
+
+
+@pytest.mark.process
+async def test_sound_of_another_codec_is_named_once_and_the_pictures_come(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "footage.mp4"
+    data, _ = recorded(groups_of(30))
+    path.write_bytes(data)
+    with served(path, "h264", "pcmu") as (url, _):
+        units, _ = await read(url, audio=True, count=25)
+    assert len(units) == 25
+    assert {(unit.audio, unit.audio_units) for unit in units} == {(None, ())}
+    said = [record for record in caplog.records if record.message == "sound is not recorded"]
+    assert [vars(record)["problem"] for record in said] == ["AAC was expected, the camera sends pcm_mulaw"]
 
 
 async def test_another_codec_is_named(tmp_path: Path) -> None:
@@ -67,6 +178,7 @@ async def test_another_codec_is_named(tmp_path: Path) -> None:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((72, 64), np.uint8), format="yuv420p")))
     units, error = await read(str(path))
     assert units == []
+    assert error is not None
     assert error.cause is Cause.UNSUPPORTED_STREAM
     assert error.detail == "H.264 or H.265 was expected, the camera sends mpeg2video"
 
@@ -82,6 +194,7 @@ async def test_what_is_no_stream_at_all_is_said_without_the_password(tmp_path: P
     ):
         units, error = await read(url)
         assert units == []
+        assert error is not None
         assert error.cause is Cause.CAMERA_UNREACHABLE
         assert "hunter2" not in error.detail
         assert error.detail.startswith("the camera cannot be reached: ")

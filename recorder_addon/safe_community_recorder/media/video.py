@@ -28,11 +28,11 @@ class VideoFormat:
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One coded picture: its NAL units, its times in 1/90000 s of the camera's clock, its arrival on the steady clock.
+    """One coded picture: its NAL units, and its times in 1/90000 s of the camera's clock.
 
-    `arrival_us` is on the host's steady clock (clock.steady_us), `sender_us` is UTC of its capture as the camera says it
-    (RTCP sender reports), None if it does not. `audio` is the format of the sound that comes with the pictures, if it
-    is wanted; `audio_units` are those that have come since the picture before, on the same clock.
+    `arrival_us` is on the host's steady clock (clock.steady_us); `sender_us` is UTC of its capture as the camera says
+    it (RTCP sender reports), None if it does not. `audio` is the format of the sound that comes with the pictures, if
+    it is wanted; `audio_units` are those that have come since the picture before, on the same clock.
     """
 
     nals: tuple[bytes, ...]
