@@ -14,6 +14,7 @@ from .data import SafeCommunityConfigEntry, SafeCommunityData
 from .devices import async_mirror
 from .incidents.desk import IncidentDesk
 from .incidents.register import IncidentRegister, async_forget
+from .issues import async_tell, async_withdraw
 from .services import async_setup_services
 from .views import ClipView
 
@@ -43,10 +44,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry
     @callback
     def mirror() -> None:
         async_mirror(hass, entry, coordinator.data)
+        async_tell(hass, entry, coordinator.data)
 
     # Before the platforms: their entities find the devices there, also those of cameras that come later.
     mirror()
     entry.async_on_unload(coordinator.async_add_listener(mirror))
+    entry.async_on_unload(lambda: async_withdraw(hass, entry))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
 
     desk.async_take_answers()

@@ -34,13 +34,18 @@ def _motion(state: CameraState) -> bool | None:
     return state.motion if state.connection is Connection.CONNECTED else None
 
 
+def _connected(state: CameraState) -> bool | None:
+    # Somebody wants it so: that is no trouble.
+    return None if state.connection is Connection.PAUSED else state.connection is Connection.CONNECTED
+
+
 SENSORS = (
     CameraSensorDescription(
         key="connectivity",
         translation_key="connectivity",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
         entity_category=EntityCategory.DIAGNOSTIC,
-        is_on=lambda state: state.connection is Connection.CONNECTED,
+        is_on=_connected,
         attributes=lambda state: {"connection": state.connection.value, "since": state.since.isoformat()},
     ),
     CameraSensorDescription(

@@ -64,22 +64,29 @@ class Connection(StrEnum):
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
     UNSUPPORTED = "unsupported"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderInfo:
-    """Who the recorder is."""
+    """Who the recorder is, and why it refuses its camera file, if it does."""
 
     recorder_id: str
     name: str
     version: str
+    camera_file_problem: str | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
         """Read an Info document; raises UnsupportedVersion before it trusts anything else in it."""
         if data["api_version"] != API_VERSION:
             raise UnsupportedVersion(data["api_version"])
-        return cls(recorder_id=_text(data["recorder_id"]), name=_text(data["name"]), version=_text(data["version"]))
+        return cls(
+            recorder_id=_text(data["recorder_id"]),
+            name=_text(data["name"]),
+            version=_text(data["version"]),
+            camera_file_problem=data.get("camera_file", {}).get("problem"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -164,6 +171,13 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class InfoChanged:
+    """The recorder has another name, or its camera file another state."""
+
+    info: RecorderInfo
+
+
+@dataclass(frozen=True, slots=True)
 class CameraChanged:
     """A camera's entry or state is new."""
 
@@ -177,7 +191,7 @@ class CameraRemoved:
     camera_id: str
 
 
-type RecorderEvent = Snapshot | CameraChanged | CameraRemoved
+type RecorderEvent = Snapshot | InfoChanged | CameraChanged | CameraRemoved
 
 
 def parse_time(text: str) -> datetime:
@@ -201,6 +215,8 @@ def parse_event(data: Mapping[str, Any]) -> RecorderEvent | None:
         case "snapshot":
             cameras = tuple(RecorderCamera.parse(camera) for camera in data["cameras"])
             return Snapshot(RecorderInfo.parse(data["info"]), cameras)
+        case "info":
+            return InfoChanged(RecorderInfo.parse(data["info"]))
         case "camera":
             return CameraChanged(RecorderCamera.parse(data["camera"]))
         case "camera_removed":

@@ -16,6 +16,7 @@ from .client import (
     CameraChanged,
     CameraRemoved,
     Eldership,
+    InfoChanged,
     RecorderCamera,
     RecorderClient,
     RecorderError,
@@ -55,6 +56,8 @@ def after(recorder: Recorder, event: RecorderEvent) -> Recorder:
     match event:
         case Snapshot(info, cameras):
             return Recorder(info=info, cameras={camera.id: camera for camera in cameras})
+        case InfoChanged(info):
+            return Recorder(info=info, cameras=recorder.cameras)
         case CameraChanged(camera):
             return Recorder(info=recorder.info, cameras={**recorder.cameras, camera.id: camera})
         case CameraRemoved(camera_id):

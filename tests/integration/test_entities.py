@@ -11,15 +11,18 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import issue_registry as ir
 
 from custom_components.safe_community.client import (
     CameraChanged,
     CameraRemoved,
+    InfoChanged,
     RecorderCamera,
     RecorderInfo,
     Snapshot,
     parse_event,
 )
+from custom_components.safe_community.const import DOMAIN
 from custom_components.safe_community.coordinator import Recorder as KnownRecorder
 from custom_components.safe_community.coordinator import after
 from tests.integration.conftest import SetUp
@@ -142,9 +145,7 @@ async def test_cameras_come_go_and_change_their_names_without_a_reload(
     await set_up(own_recorder)
     assert hass.states.get("camera.vabalninkas_autobusu_stotele") is not None
     old, new = cameras.entry("stotele", "Stotelė", VABALNINKAS), cameras.entry("mokykla", "Mokykla", VABALNINKAS)
-    own_recorder.stop()
     own_recorder.write_camera_file([old, new])
-    own_recorder.start()
     await eventually(
         hass, is_state(hass, "binary_sensor.vabalninkas_mokykla_connection", "on"), "the new camera is there"
     )
@@ -152,20 +153,55 @@ async def test_cameras_come_go_and_change_their_names_without_a_reload(
     assert renamed is not None
     assert renamed.attributes["friendly_name"] == "Stotelė"
 
-    own_recorder.stop()
     own_recorder.write_camera_file([new])
-    own_recorder.start()
     await eventually(
         hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is None, "the old camera is gone"
     )
     assert er.async_get(hass).async_get("camera.vabalninkas_autobusu_stotele") is None
 
-    own_recorder.stop()
     own_recorder.write_camera_file([new, old])
-    own_recorder.start()
     await eventually(
         hass, lambda: hass.states.get("camera.vabalninkas_autobusu_stotele") is not None, "the old camera came back"
     )
+
+
+async def test_a_camera_that_somebody_paused_is_neither_connected_nor_in_trouble(
+    hass: HomeAssistant, own_recorder: Recorder, cameras: Cameras, set_up: SetUp
+) -> None:
+    await set_up(own_recorder)
+    connection, recording = (f"binary_sensor.vabalninkas_autobusu_stotele_{key}" for key in ("connection", "recording"))
+    await eventually(hass, is_state(hass, recording, "on"), "the camera is recorded")
+    entry: dict[str, Any] = cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS)
+    own_recorder.write_camera_file([entry | {"paused": True}])
+    await eventually(hass, is_state(hass, connection, "unknown"), "the camera is paused")
+    state = hass.states.get(connection)
+    assert state is not None
+    assert state.attributes["connection"] == "paused"
+    assert is_state(hass, recording, "off")()
+    assert is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_motion", "unknown")()
+    assert is_state(hass, "camera.vabalninkas_autobusu_stotele", "unavailable")()
+    own_recorder.write_camera_file([entry])
+    await eventually(hass, is_state(hass, recording, "on"), "the camera is recorded again")
+
+
+async def test_a_refused_camera_file_is_shown_until_it_is_mended(
+    hass: HomeAssistant, own_recorder: Recorder, cameras: Cameras, set_up: SetUp
+) -> None:
+    entry = await set_up(own_recorder)
+    issue = (DOMAIN, f"camera_file_refused_{entry.entry_id}")
+    issues = ir.async_get(hass).issues
+    good = own_recorder.camera_file.read_text()
+    own_recorder.camera_file.write_text(good.replace("version: 1", "version: 7"))
+    await eventually(hass, lambda: issue in issues, "the refusal is shown")
+    placeholders = issues[issue].translation_placeholders
+    assert placeholders is not None
+    assert placeholders["recorder"] == "Biržai"
+    assert "column" in placeholders["problem"]
+    assert "version 1 was expected" in placeholders["problem"]
+    own_recorder.camera_file.write_text(good.replace("name: Biržai", "name: Rokiškis"))
+    await eventually(hass, lambda: issue not in issues, "the file is mended")
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert "Rokiškis" in {device.name for device in devices}
 
 
 async def test_a_recorder_that_is_not_there_is_tried_again(
@@ -236,6 +272,17 @@ def test_events_change_what_is_known() -> None:
     gone = after(moved, CameraRemoved("a"))
     assert (list(gone.cameras), list(gone.elderships)) == (["b"], ["vabalninkas"])
     assert after(gone, CameraRemoved("a")) == gone
+    renamed = after(gone, InfoChanged(RecorderInfo(recorder_id="1", name="Rokiškis", version="1")))
+    assert (renamed.info.name, renamed.cameras) == ("Rokiškis", gone.cameras)
+
+
+def test_a_recorder_says_why_it_refuses_its_camera_file_and_an_older_one_need_not() -> None:
+    info = {"recorder_id": "1", "name": "Biržai", "version": "1", "api_version": 1, "time": "2026-11-22T10:00:00Z"}
+    told = {"state": "refused", "problem": "line 3, column 1: …", "loaded": "2026-11-22T09:00:00Z"}
+    event = parse_event({"type": "info", "info": info | {"camera_file": told}})
+    assert isinstance(event, InfoChanged)
+    assert event.info.camera_file_problem == "line 3, column 1: …"
+    assert RecorderInfo.parse(info).camera_file_problem is None
 
 
 def test_an_event_of_a_later_recorder_is_left_out_and_a_broken_one_is_not() -> None:

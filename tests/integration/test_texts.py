@@ -63,9 +63,10 @@ def test_every_text_that_code_asks_for_is_there() -> None:
     exceptions = {key.split(".")[1] for key in keys if key.startswith("exceptions.")}
     entities = {key.split(".")[2] for key in keys if key.startswith("entity.")}
     selectors = {key.split(".")[1] for key in keys if key.startswith("selector.")}
+    issues = {key.split(".")[1] for key in keys if key.startswith("issues.")}
     asked = keyword_values("translation_key")
-    assert asked <= exceptions | entities | selectors, asked
-    assert exceptions <= asked, "a text that nobody asks for"
+    assert asked <= exceptions | entities | selectors | issues, asked
+    assert exceptions | issues <= asked, "a text that nobody asks for"
     assert keyword_values("reason") <= {key.rpartition(".")[2] for key in keys if ".abort." in key}
 
 
