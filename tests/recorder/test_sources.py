@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from safe_community_recorder.cause import Cause
+from safe_community_recorder.ingest.beginning import Times, filled_in, is_settled
 from safe_community_recorder.ingest.pyav_source import PyAVSource
 from safe_community_recorder.ingest.source import SourceError
 from safe_community_recorder.media.audio import read_audio_config
@@ -127,19 +130,71 @@ async def test_a_camera_with_h265_and_aac_gives_both_and_its_own_time(tmp_path: 
         units, _ = await read(url, audio=True)
         assert len(set(end())) == 2
     footage = encode(60, codec="h265")
-    first = next(number for number, unit in enumerate(footage.units) if unit.nals == units[0].nals)
-    assert first < 5
-    assert [unit.nals for unit in units] == [unit.nals for unit in footage.units[first : first + len(units)]]
-    assert [unit.is_key for unit in units] == [unit.is_key for unit in footage.units[first : first + len(units)]]
+    assert len(units) > 55
+    assert [unit.nals for unit in units] == [unit.nals for unit in footage.units[: len(units)]]
+    assert [unit.is_key for unit in units] == [unit.is_key for unit in footage.units[: len(units)]]
+    assert [unit.dts_90k - units[0].dts_90k for unit in units] == pytest.approx(
+        range(0, len(units) * 9_000, 9_000), abs=9
+    )
     _, frames = encode_sound()
     heard = [sound for unit in units for sound in unit.audio_units]
     begin = frames.index(heard[0].data)
     assert [sound.data for sound in heard] == list(frames[begin : begin + len(heard)])
     shift = heard[0].pts_90k - units[0].pts_90k
-    assert shift == pytest.approx(450 + begin * 5_760 - first * 9_000, abs=2)
+    assert shift == pytest.approx(450 + begin * 5_760, abs=2)
     senders = [unit.sender_us for unit in units if unit.sender_us is not None]
     assert abs(senders[-1] - time.time_ns() // 1_000) < 5_000_000
     assert senders == sorted(senders)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+async def test_a_camera_with_b_frames_gives_them_at_their_times_from_the_first_keyframe(
+    tmp_path: Path, codec: CodecName
+) -> None:
+    path = tmp_path / "footage.mp4"
+    data, _ = recorded(groups_of(30, 2, codec, sound_after_us=0))
+    path.write_bytes(data)
+    with served(path, codec, "aac") as (url, _):
+        units, _ = await read(url)
+    footage = encode(30, 2, codec=codec)
+    assert len(units) > 25
+    assert units[0].is_key
+    assert [unit.nals for unit in units] == [unit.nals for unit in footage.units[: len(units)]]
+    shown = [unit.pts_90k - units[0].pts_90k for unit in units]
+    assert shown == pytest.approx([unit.pts_90k for unit in footage.units[: len(units)]], abs=9)
+    assert all(after.dts_90k > before.dts_90k for before, after in pairwise(units))
+    assert all(unit.pts_90k >= unit.dts_90k for unit in units)
+
+
+@given(st.lists(st.integers(1, 20_000), min_size=1, max_size=40), st.integers(0, 3), st.integers(0, 40))
+def test_times_that_libav_leaves_out_are_filled_in(steps: list[int], delay: int, without: int) -> None:
+    shown = list(accumulate(steps, initial=0))
+    decoding = list(range(len(shown)))
+    if delay:
+        # Each fourth picture is decoded before the three that are shown before it.
+        decoding = [n for start in range(0, len(shown), 4) for n in rotated(range(start, min(start + 4, len(shown))))]
+    decoded = [shown[n - delay] if n >= delay else None for n in range(len(shown))]
+    times: list[Times] = []
+    for number, picture in enumerate(decoding):
+        pts = None if number == 0 and len(shown) > 1 else shown[picture]
+        times.append((pts, None if number < without else decoded[number]))
+        if is_settled(times):
+            break
+    else:
+        return
+    whole = filled_in(times)
+    assert [given for (given, _), (pts, _) in zip(whole, times, strict=True) if pts is not None] == [
+        pts for pts, _ in times if pts is not None
+    ]
+    assert all(after[1] > before[1] for before, after in pairwise(whole))
+    for (_, filled), (_, known) in zip(whole, times, strict=True):
+        assert known in (None, filled)
+
+
+def rotated(part: range) -> list[int]:
+    """The last one first."""
+    return [part[-1], *part[:-1]]
 
 
 @pytest.mark.process

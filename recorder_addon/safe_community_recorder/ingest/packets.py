@@ -3,6 +3,7 @@
 import logging
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -13,12 +14,13 @@ from ..media.audio import AudioFormat, AudioUnit, is_adts, read_audio_config, sp
 from ..media.bits import BitstreamError
 from ..media.codec import H264, H265, Codec, ParameterSets
 from ..media.h265 import is_random_access
-from ..media.video import AccessUnit, VideoFormat, split_annexb, split_length_prefixed
+from ..media.video import AccessUnit, split_annexb, split_length_prefixed
+from .beginning import Times, decoded_90k, filled_in, is_settled
 
 _LOGGER = logging.getLogger(__name__)
 
 _CODECS = {codec.libav_name: codec for codec in (H264, H265)}
-# A picture that is to be shown later than this after its decoding has a senseless time.
+# A picture that is to be shown further than this from its decoding has a senseless time.
 _LONGEST_REORDERING_90K = 10 * 90_000
 # AVProducerReferenceTime: UTC in microseconds, then flags; 24 is the instant of capture, by RTCP sender reports.
 _REFERENCE_TIME = struct.Struct("=qi")
@@ -33,11 +35,13 @@ def codec_of(stream: av.VideoStream) -> Codec | None:
 
 
 class Pictures:
-    """Makes access units of a video stream's packets. `video` is the format in force, None until it is known."""
+    """Makes access units of a video stream's packets."""
 
     def __init__(self, stream: av.VideoStream, codec: Codec) -> None:
         self._codec = codec
         self._sets = ParameterSets(codec)
+        self._first: list[tuple[AccessUnit, Times]] | None = []
+        self._last_90k = 0
         extradata = stream.codec_context.extradata or b""
         # RTMP and MP4 put lengths before NAL units and announce a record, everything else start codes.
         self._split: Callable[[bytes], list[bytes]] = split_annexb
@@ -47,28 +51,41 @@ class Pictures:
         else:
             self._sets.take(split_annexb(extradata))
 
-    @property
-    def video(self) -> VideoFormat | None:
-        """The format in force."""
-        return self._sets.video
+    def take(self, packet: av.Packet[Stream], arrival_us: int) -> list[AccessUnit]:
+        """The pictures that can now be told: the packet's, or at the beginning none, then several.
 
-    def take(self, packet: av.Packet[Stream], arrival_us: int) -> AccessUnit | None:
-        """The packet's picture, if there is one that can be decoded. Raises BitstreamError."""
-        pts = packet.pts if packet.pts is not None else packet.dts
-        if packet.size == 0 or pts is None or not packet.time_base:
-            return None
+        Raises BitstreamError.
+        """
+        if packet.size == 0 or not packet.time_base:
+            return []
         nals = self._split(bytes(packet))
         self._sets.take(nals)
         stored = self._codec.stored(nals)
         if not stored or self._sets.video is None:
-            return None
-        dts_90k = _at_90k(packet.dts if packet.dts is not None else pts, packet.time_base)
-        pts_90k = _at_90k(pts, packet.time_base)
-        if not 0 <= pts_90k - dts_90k <= _LONGEST_REORDERING_90K:
-            pts_90k = dts_90k
+            return []
         # libav's mark is right for H.264 (IDR, recovery point); for H.265 not every container tells it.
         is_key = packet.is_keyframe if self._codec is H264 else is_random_access(stored)
-        return AccessUnit(stored, pts_90k, dts_90k, is_key, arrival_us, self._sets.video, _captured_us(packet))
+        unit = AccessUnit(stored, 0, 0, is_key, arrival_us, self._sets.video, _captured_us(packet))
+        pts, dts = (None if time is None else _at_90k(time, packet.time_base) for time in (packet.pts, packet.dts))
+        if self._first is not None:
+            self._first.append((unit, (pts, dts)))
+            return self._begin(self._first)
+        if pts is None:
+            return []
+        return [self._timed(unit, pts, decoded_90k(pts, self._last_90k) if dts is None else dts)]
+
+    def _begin(self, first: list[tuple[AccessUnit, Times]]) -> list[AccessUnit]:
+        times = [times for _, times in first]
+        if not is_settled(times):
+            return []
+        self._first = None
+        return [self._timed(unit, *times) for (unit, _), times in zip(first, filled_in(times), strict=True)]
+
+    def _timed(self, unit: AccessUnit, pts_90k: int, dts_90k: int) -> AccessUnit:
+        self._last_90k = dts_90k
+        if abs(pts_90k - dts_90k) > _LONGEST_REORDERING_90K:
+            pts_90k = dts_90k
+        return replace(unit, pts_90k=pts_90k, dts_90k=dts_90k)
 
 
 class Sounds:

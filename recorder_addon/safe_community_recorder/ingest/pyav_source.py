@@ -151,12 +151,11 @@ class PyAVSource:
                 if sounds is not None:
                     heard.extend(sounds.take(packet))
                 continue
-            unit = pictures.take(packet, steady_us())
-            if unit is None:
-                continue
-            if unit.is_key:
-                key_due = time.monotonic() + _NO_KEYFRAME_S
-            if sounds is not None:
-                unit = replace(unit, audio=sounds.audio, audio_units=tuple(heard))
-                heard.clear()
-            self._deliver(unit)
+            for unit in pictures.take(packet, steady_us()):
+                if unit.is_key:
+                    key_due = time.monotonic() + _NO_KEYFRAME_S
+                if sounds is None:
+                    self._deliver(unit)
+                else:
+                    self._deliver(replace(unit, audio=sounds.audio, audio_units=tuple(heard)))
+                    heard.clear()
