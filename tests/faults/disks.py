@@ -48,11 +48,26 @@ class Disk:
         """As a network share that is not mounted: an empty directory is left. Open files stay open."""
         run("umount", "--lazy", self.at)
 
-    def come_back(self, *, read_only: bool = False) -> None:
+    def come_back(self) -> None:
         """Mounted again, with all that was on it."""
         run("mount", "--bind", self.aside, self.at)
-        if read_only:
-            run("mount", "-o", "remount,bind,ro", self.at)
+
+    def protect(self, timeout_s: float = 30) -> None:
+        """Makes it read-only; waits until nobody has a file open there for writing."""
+
+        def remounted() -> bool:
+            return (
+                subprocess.run(["mount", "-o", "remount,ro", self.aside], capture_output=True, check=False).returncode
+                == 0
+            )
+
+        wait_until(remounted, timeout_s)
+
+    def unprotect(self) -> None:
+        """Makes it writable again."""
+        run("mount", "-o", "remount,rw", self.aside)
+        # A mount that was made while it was read-only has that for itself as well.
+        run("mount", "-o", "remount,bind,rw", self.at)
 
     def fill(self, *, leave_bytes: int = 0) -> Path:
         """Takes all its space; the ballast, to be deleted again."""
@@ -97,18 +112,17 @@ class Ext4:
         Path(f"/sys/fs/ext4/{Path(self.device).name}/trigger_fs_error").write_text("a test's error")
 
     def repair(self, timeout_s: float = 60) -> None:
-        """What an administrator does: unmount (waits for whoever has files open there), check, mount again."""
+        """What an administrator does: takes it out of the tree, checks it when nobody uses it any more, mounts it."""
+        for place in (self.disk.at, self.disk.aside):
+            run("umount", "--lazy", place)
 
-        def unmounted() -> bool:
-            places = (self.disk.at, self.disk.aside)
-            for place in filter(os.path.ismount, places):
-                subprocess.run(["umount", place], capture_output=True, check=False)
-            return not any(map(os.path.ismount, places))
+        def checked() -> bool:
+            done = subprocess.run(["e2fsck", "-fy", self.device], capture_output=True, text=True, check=False)
+            # Exit code 1: errors were there and have been corrected. 8: somebody still has files open there.
+            assert done.returncode in {0, 1, 8}, done.stdout + done.stderr
+            return done.returncode != 8
 
-        wait_until(unmounted, timeout_s)
-        # e2fsck's exit code 1: errors were there and have been corrected.
-        checked = subprocess.run(["e2fsck", "-fy", self.device], capture_output=True, text=True, check=False)
-        assert checked.returncode in {0, 1}, checked.stdout + checked.stderr
+        wait_until(checked, timeout_s, 0.5)
         run("mount", "-o", "errors=remount-ro", self.device, self.disk.aside)
         self.disk.come_back()
 

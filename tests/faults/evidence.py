@@ -19,7 +19,8 @@ import av
 import av.error
 
 from demo import timecode
-from safe_community_recorder.media.cmaf import RecordingFile, read_recording
+from safe_community_recorder.media.cmaf import RecordingFile
+from safe_community_recorder.media.reading import read_recording
 from tests.world import Recorder
 
 # A picture's duration is known to 1/90000 s, its time to a microsecond: so much may a group seem to reach too far.

@@ -52,9 +52,14 @@ def test_a_vanished_disk_leaves_an_empty_directory_and_comes_back_with_all_that_
         assert list(disk.at.iterdir()) == []
         disk.come_back()
         assert (disk.at / "file").read_text() == "here"
-        disk.vanish()
-        disk.come_back(read_only=True)
-        assert refusal(disk.at / "other") == errno.EROFS
+
+
+def test_a_protected_disk_is_read_only_until_it_is_unprotected(tmp_path: Path) -> None:
+    with small_tmpfs(tmp_path / "disk", 1 << 20) as disk:
+        disk.protect()
+        assert refusal(disk.at / "file") == errno.EROFS
+        disk.unprotect()
+        assert refusal(disk.at / "file") == 0
 
 
 def test_a_file_system_with_an_error_turns_read_only_under_open_files_and_is_repaired(tmp_path: Path) -> None:

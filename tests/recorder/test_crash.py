@@ -4,8 +4,11 @@
 """
 
 import itertools
+import os
 import random
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,9 +23,11 @@ import pytest
 
 from tests.faults import evidence
 from tests.faults.disks import failing_disk
-from tests.world import Cameras, Recorder, last, wait_until
+from tests.world import ROOT, Cameras, Recorder, last, wait_until
 
 IDS = ("stop", "school")
+# Files end every few seconds, so that their ends are met as well.
+OPTIONS = ("--file-seconds", "4")
 NOWHERE = "rtsp://127.0.0.1:9/gone"
 
 
@@ -96,7 +101,7 @@ def sizes(archive: Path) -> Mapping[Path, int]:
 
 
 def at_any_moment(_archive: Path, dice: random.Random) -> None:
-    time.sleep(dice.uniform(0, 4))
+    time.sleep(dice.uniform(0, 3))
 
 
 def when_a_file_grows(archive: Path, dice: random.Random) -> None:
@@ -129,8 +134,25 @@ def answers(recorder: Recorder) -> dict[str, Any]:
     return {camera_id: (recordings(recorder, camera_id), recorder.timeline(camera_id)["spans"]) for camera_id in IDS}
 
 
+def command(recorder: Recorder, name: str) -> str:
+    """What one of the recorder's commands says; AssertionError if it is not content."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "safe_community_recorder", name),
+            *("--data", str(recorder.directory / "data"), "--archive", str(recorder.archive)),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "recorder_addon")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def check_index(recorder: Recorder, copy: Path) -> None:
-    """The index answers as one that is made from the files alone."""
+    """The index agrees with the files, and answers as one that is made from them alone."""
+    command(recorder, "check")
     write_camera_file(recorder, lambda _: NOWHERE)
     recorder.start()
     kept = answers(recorder)
@@ -167,6 +189,7 @@ def test_killed_again_and_again_it_keeps_all_that_it_acknowledged(
     seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
     print(f"{rounds} rounds with --crash-seed={seed}")
     dice = random.Random(seed)
+    recorder.options = OPTIONS
     write_camera_file(recorder, cameras.url)
     acknowledged = Acknowledged(recorder)
     for number, moment in zip(range(rounds), itertools.cycle(MOMENTS), strict=False):
@@ -189,7 +212,7 @@ def test_killed_again_and_again_it_keeps_all_that_it_acknowledged(
 
 def test_killed_in_the_middle_of_a_write_it_cuts_off_the_torn_tail(cameras: Cameras, tmp_path: Path) -> None:
     with failing_disk(tmp_path / "disk") as disk:
-        recorder = Recorder(tmp_path / "recorder", archive_root=disk.at)
+        recorder = Recorder(tmp_path / "recorder", archive_root=disk.at, options=OPTIONS)
         write_camera_file(recorder, cameras.url)
         recorder.start()
         acknowledged = Acknowledged(recorder)
@@ -200,11 +223,15 @@ def test_killed_in_the_middle_of_a_write_it_cuts_off_the_torn_tail(cameras: Came
             whole = sizes(disk.backing)
             wait_until(lambda: sizes(disk.backing) != whole, 20, 0)
             recorder.kill()
-        torn = [path for path, size in sizes(disk.backing).items() if evidence.read(path).size < size]
+        torn = [
+            path
+            for path, size in sizes(disk.backing).items()
+            if not (file := evidence.read(path)).closed and file.size < size
+        ]
         assert torn, "no write was under way"
         disk.recover()
         recorder.start()
         acknowledged.check()
         recorder.stop()
-        assert [path for path, size in sizes(disk.backing).items() if evidence.read(path).size < size] == []
+        assert all(evidence.read(path).closed for path in torn)
         check_files(disk.at)

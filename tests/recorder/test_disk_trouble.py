@@ -44,8 +44,15 @@ class Scene:
 
     def says(self, state: str, timeout_s: float = 15) -> None:
         """Waits until the recorder says so of its disk."""
-        said = wait_until(lambda: now if (now := storage(self.recorder))["state"] == state else None, timeout_s)
+        deadline = time.monotonic() + timeout_s
+        while (said := storage(self.recorder))["state"] != state:
+            assert time.monotonic() < deadline, f"not {state} but {said['state']}: {said['problem']}"
+            time.sleep(0.1)
         assert (said["problem"] is None) == (state == "ok")
+
+    def does_not_record(self) -> None:
+        """Waits until the recorder says so of the camera: at the next group of pictures at the latest."""
+        wait_until(lambda: not self.recorder.camera("stop")["recording"], 5)
 
     def clip(self, start: datetime, end: datetime, path: Path) -> list[datetime]:
         """When the pictures of a clip were taken."""
@@ -118,6 +125,16 @@ def scene(disk: FailingDisk, cameras: Cameras, tmp_path_factory: pytest.TempPath
         yield scene
 
 
+@pytest.fixture
+def whole(disk: FailingDisk) -> Iterator[None]:
+    """Whatever a test has come to, the next one finds a disk that is well."""
+    yield
+    disk.recover()
+    if disk.process.poll() is not None:
+        disk.come_back()
+
+
+@pytest.mark.usefixtures("whole")
 @pytest.mark.parametrize(
     ("errors", "state"),
     [
@@ -134,7 +151,7 @@ def test_a_disk_that_refuses_for_a_while_costs_no_picture(
     with scene.answering():
         disk.suffer(errors=errors)
         scene.says(state)
-        assert scene.recorder.camera("stop")["recording"] is False
+        scene.does_not_record()
         assert scene.recorder.camera("stop")["connection"] == "connected"
         time.sleep(4)
         disk.recover()
@@ -143,6 +160,7 @@ def test_a_disk_that_refuses_for_a_while_costs_no_picture(
     scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_disk_that_cannot_sync_costs_no_picture(scene: Scene, disk: FailingDisk, tmp_path: Path) -> None:
     start = datetime.now(UTC)
     with scene.answering():
@@ -153,6 +171,7 @@ def test_a_disk_that_cannot_sync_costs_no_picture(scene: Scene, disk: FailingDis
     scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_disk_that_takes_writes_in_parts_is_no_trouble(scene: Scene, disk: FailingDisk, tmp_path: Path) -> None:
     start = datetime.now(UTC)
     with scene.answering():
@@ -163,6 +182,7 @@ def test_a_disk_that_takes_writes_in_parts_is_no_trouble(scene: Scene, disk: Fai
     scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_disk_that_takes_seconds_for_a_write_costs_no_picture(
     scene: Scene, disk: FailingDisk, tmp_path: Path
 ) -> None:
@@ -176,18 +196,20 @@ def test_a_disk_that_takes_seconds_for_a_write_costs_no_picture(
     scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_disk_that_hangs_for_ten_seconds_costs_no_picture(scene: Scene, disk: FailingDisk, tmp_path: Path) -> None:
     start = datetime.now(UTC)
     with scene.answering():
         disk.suffer(hang=["write", "fsync", "create", "open", "mkdir"])
         time.sleep(10)
         assert storage(scene.recorder)["state"] == "slow"
-        assert scene.recorder.camera("stop")["recording"] is False
+        scene.does_not_record()
         disk.recover()
         scene.says("ok", 30)
     scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_disk_that_was_pulled_out_and_is_put_back_costs_no_picture(
     scene: Scene, disk: FailingDisk, tmp_path: Path
 ) -> None:
@@ -195,13 +217,14 @@ def test_a_disk_that_was_pulled_out_and_is_put_back_costs_no_picture(
     with scene.answering():
         disk.die()
         scene.says("missing")
-        assert scene.recorder.camera("stop")["recording"] is False
+        scene.does_not_record()
         time.sleep(3)
         disk.come_back()
         scene.says("ok")
     scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_disk_that_fails_for_longer_costs_what_did_not_fit_into_memory_and_that_is_a_gap(
     scene: Scene, disk: FailingDisk, tmp_path: Path
 ) -> None:
@@ -236,7 +259,7 @@ def test_a_full_disk_costs_no_picture_if_it_has_room_again_soon(cameras: Cameras
         with scene.answering():
             ballast = disk.fill()
             scene.says("full")
-            assert scene.recorder.camera("stop")["recording"] is False
+            scene.does_not_record()
             time.sleep(3)
             ballast.unlink()
             scene.says("ok")
@@ -252,7 +275,7 @@ def test_a_disk_without_inodes_costs_no_picture_if_it_has_some_again_soon(camera
         with scene.answering():
             hoard = disk.use_inodes()
             scene.says("no_inodes")
-            assert scene.recorder.camera("stop")["recording"] is False
+            scene.does_not_record()
             shutil.rmtree(hoard)
             scene.says("ok")
         scene.nothing_lost_since(start, tmp_path / "clip.mp4")
@@ -269,8 +292,8 @@ def test_a_file_system_that_turns_read_only_is_let_go_so_that_it_can_be_repaired
         with scene.answering():
             ext4.fail()
             scene.says("read_only")
-            assert scene.recorder.camera("stop")["recording"] is False
-            # Waits until nobody has files open there.
+            scene.does_not_record()
+            # Waits until the recorder has let go of it.
             ext4.repair()
             scene.says("ok")
         scene.nothing_lost_since(start, tmp_path / "clip.mp4")
@@ -285,7 +308,7 @@ def test_while_its_mount_is_away_nothing_is_written_below_it(cameras: Cameras, t
         with scene.answering():
             disk.vanish()
             scene.says("missing")
-            assert scene.recorder.camera("stop")["recording"] is False
+            scene.does_not_record()
             time.sleep(4)
             assert list(disk.at.iterdir()) == []
             disk.come_back()
@@ -301,10 +324,12 @@ def test_a_disk_that_comes_back_read_only_is_said_to_be(cameras: Cameras, tmp_pa
         start = datetime.now(UTC)
         with scene.answering():
             disk.vanish()
-            disk.come_back(read_only=True)
-            scene.says("read_only")
-            disk.vanish()
+            scene.says("missing")
+            disk.protect()
             disk.come_back()
+            scene.says("read_only")
+            scene.does_not_record()
+            disk.unprotect()
             scene.says("ok")
         scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
@@ -319,7 +344,7 @@ def test_a_recorder_that_starts_before_its_disk_is_mounted_waits_for_it(cameras:
             with scene.answering():
                 scene.says("missing")
                 wait_until(lambda: scene.recorder.camera("stop")["connection"] == "connected", 15)
-                assert scene.recorder.camera("stop")["recording"] is False
+                scene.does_not_record()
                 time.sleep(3)
                 assert list(disk.at.iterdir()) == []
                 disk.come_back()
@@ -343,7 +368,7 @@ def test_another_archives_disk_is_not_written_to(cameras: Cameras, tmp_path: Pat
             disk.vanish()
             (disk.at / IDENTITY).write_text(json.dumps({**json.loads(own), "archive_id": "0" * 32}))
             scene.says("foreign")
-            assert scene.recorder.camera("stop")["recording"] is False
+            scene.does_not_record()
             time.sleep(2)
             assert [path.name for path in disk.at.iterdir()] == [IDENTITY]
             (disk.at / IDENTITY).unlink()
