@@ -1,70 +1,55 @@
 """The archive with its real files and index: what was handed over is there, and goes when it has to."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from safe_community_recorder import utc
-from safe_community_recorder.archive.archive import Archive, CameraArchive
+from safe_community_recorder import audit
+from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
-from safe_community_recorder.archive.timeline import Span
+from safe_community_recorder.archive.root import IDENTITY_NAME, StorageState
+from safe_community_recorder.archive.timeline import ClockEvent, Gap, Lock, Observation, Span
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.clip import NoFootageError
-from safe_community_recorder.media.cmaf import Group, Sample
-from safe_community_recorder.media.video import length_prefixed
-from tests.recorder.footage import PICTURE_90K, encode
-
-S = utc.SECOND_US
-ALWAYS = Span(0, 4_000_000_000 * S)
+from safe_community_recorder.media.cmaf import ClockSource, Group
+from tests.recorder.archives import ALWAYS, DAY, Folder, S, group, now_us, record
 
 type Open = Callable[..., Awaitable[Archive]]
 
 
 @pytest.fixture
-async def open_archive(tmp_path: Path) -> AsyncIterator[Open]:
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+@pytest.fixture
+async def open_archive(folder: Folder) -> AsyncIterator[Open]:
     """Opens archives over the test's directory and closes them afterwards."""
     opened: list[Archive] = []
 
-    async def open_one(days: float = 14, quota_bytes: int | None = None) -> Archive:
-        archive = Archive(tmp_path / "archive", tmp_path, Storage(days, quota_bytes), lambda _: days)
+    async def open_one(
+        days: float | Callable[[str], float] = 14, storage: Storage | None = None, file_s: int = 300
+    ) -> Archive:
+        archive = folder.open(days, storage, file_s)
         await archive.start()
         opened.append(archive)
         return archive
 
     yield open_one
     for archive in opened:
-        await archive.stop()
+        assert await archive.stop()
 
 
-def group(start_us: int, pictures: int = 10) -> Group:
-    units = encode(10).units[:pictures]
-    return Group(
-        encode(10).video, start_us, tuple(Sample(length_prefixed(unit.nals), PICTURE_90K, 0) for unit in units)
-    )
+def lock(camera_id: str, start_us: int, end_us: int, *, id: str = "1", lasts_us: int = 90 * DAY) -> Lock:  # noqa: A002
+    now = now_us()
+    return Lock(id, camera_id, start_us, end_us, "Aldona", "police request 17", now, now + lasts_us)
 
 
-def now_us() -> int:
-    return time.time_ns() // 1_000
-
-
-async def record(archive: Archive, camera_id: str, items: list[Group | Cause]) -> CameraArchive:
-    """Records groups and interruptions, and finishes."""
-    camera = await archive.camera(camera_id, lambda: None)
-    task = asyncio.create_task(camera.run())
-    await asyncio.sleep(0)
-    for item in items:
-        if isinstance(item, Cause):
-            camera.interrupted(item)
-        else:
-            camera.put(item)
-    await asyncio.sleep(0.1)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await camera.finish()
-    return camera
+# --- recording --------------------------------------------------------------------------------------------------------
 
 
 async def test_what_was_handed_over_can_be_played(open_archive: Open) -> None:
@@ -80,22 +65,57 @@ async def test_what_was_handed_over_can_be_played(open_archive: Open) -> None:
         await archive.clip("school", ALWAYS)
 
 
+async def test_footage_can_be_had_while_its_file_is_being_written(open_archive: Open) -> None:
+    archive = await open_archive()
+    start = now_us() - 60 * S
+    camera = await archive.camera("stop", lambda: None)
+    task = asyncio.create_task(camera.run())
+    for n in range(3):
+        camera.put(group(start + n * S))
+        await asyncio.sleep(0.05)
+        spans, _ = await archive.timeline("stop", ALWAYS)
+        assert spans == [Span(start, start + (n + 1) * S)]
+    (row,) = await archive.recordings("stop", ALWAYS)
+    assert not row.complete
+    assert (await archive.clip("stop", ALWAYS)).end_us == start + 3 * S
+    task.cancel()
+    await camera.finish()
+    (row,) = await archive.recordings("stop", ALWAYS)
+    assert row.complete
+
+
 async def test_a_pause_without_packets_is_a_gap_and_so_is_an_interruption(open_archive: Open) -> None:
     archive = await open_archive()
     start = (now_us() // (300 * S) - 2) * 300 * S
-    items: list[Group | Cause] = [
+    items: list[Group | Cause | tuple[Group, Cause]] = [
         group(start),
         group(start + 10 * S),
         Cause.CAMERA_UNREACHABLE,
         group(start + 30 * S),
+        (group(start + 40 * S), Cause.CLOCK_STEPPED),
     ]
     await record(archive, "stop", items)
     spans, gaps = await archive.timeline("stop", ALWAYS)
-    assert spans == [Span(start + n * S, start + (n + 1) * S) for n in (0, 10, 30)]
-    assert [(gap.start_us, gap.end_us, gap.cause) for gap in gaps] == [
-        (start + 1 * S, start + 10 * S, Cause.PACKETS_LOST),
-        (start + 11 * S, start + 30 * S, Cause.CAMERA_UNREACHABLE),
+    assert spans == [Span(start + n * S, start + (n + 1) * S) for n in (0, 10, 30, 40)]
+    assert gaps == [
+        Gap(start + 1 * S, start + 10 * S, Cause.PACKETS_LOST),
+        Gap(start + 11 * S, start + 30 * S, Cause.CAMERA_UNREACHABLE),
+        Gap(start + 31 * S, start + 40 * S, Cause.CLOCK_STEPPED),
     ]
+
+
+async def test_a_gap_keeps_its_first_cause_over_a_restart(open_archive: Open) -> None:
+    start = now_us() - 60 * S
+    archive = await open_archive()
+    await record(archive, "stop", [group(start), Cause.AUTHENTICATION_REFUSED])
+    again = await open_archive()
+    await record(again, "stop", [Cause.CAMERA_UNREACHABLE, group(start + 30 * S)])
+    _, gaps = await again.timeline("stop", ALWAYS)
+    assert gaps == [Gap(start + S, start + 30 * S, Cause.AUTHENTICATION_REFUSED)]
+    third = await open_archive()
+    await record(third, "stop", [group(start + 50 * S)])
+    _, gaps = await third.timeline("stop", ALWAYS)
+    assert gaps[-1] == Gap(start + 31 * S, start + 50 * S, Cause.RECORDER_STOPPED)
 
 
 async def test_files_are_cut_at_five_minutes_and_the_footage_goes_on(open_archive: Open) -> None:
@@ -113,52 +133,17 @@ async def test_files_are_cut_at_five_minutes_and_the_footage_goes_on(open_archiv
     assert len(clip.parts) == 2
 
 
-async def test_footage_past_its_days_is_deleted_and_not_served_before_that(open_archive: Open, tmp_path: Path) -> None:
-    archive = await open_archive(days=1)
-    start = now_us() - 86_400 * S - 5 * S
-    await record(archive, "stop", [group(start + n * S) for n in range(10)])
-    (span,), _ = await archive.timeline("stop", ALWAYS)
-    assert span.start_us == pytest.approx(now_us() - 86_400 * S, abs=S)
-    await record(archive, "school", [group(start - 3_600 * S)])
-    assert await archive.delete_expired() == 1
-    assert [path.parts[-5] for path in (tmp_path / "archive").rglob("*.mp4")] == ["stop"]
-
-
-async def test_over_quota_the_oldest_file_is_deleted_and_the_log_warns(
-    open_archive: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    archive = await open_archive(quota_bytes=1)
-    newest = now_us() - 60 * S
-    await record(archive, "stop", [group(newest - 3_600 * S)])
-    await record(archive, "school", [group(newest)])
-    rows = await archive.recordings("school", ALWAYS)
-    archive.use(Storage(14, rows[0].size_bytes))
-    assert await archive.delete_expired() == 1
-    assert "deleted before its days" in caplog.text
-    assert [path.parts[-5] for path in (tmp_path / "archive").rglob("*.mp4")] == ["school"]
-    assert (await archive.timeline("stop", ALWAYS))[0] == []
-
-
-async def test_a_restart_repairs_adopts_and_forgets(open_archive: Open, tmp_path: Path) -> None:
+async def test_the_index_knows_how_the_time_of_a_file_was_got(open_archive: Open) -> None:
     archive = await open_archive()
-    start = (now_us() // (300 * S) - 3) * 300 * S
-    await record(archive, "stop", [group(start + n * 300 * S) for n in range(3)])
-    one, two, three = sorted((tmp_path / "archive").rglob("*.mp4"))
-    one.unlink()
-    moved = tmp_path / "archive" / "school" / two.relative_to(tmp_path / "archive" / "stop")
-    moved.parent.mkdir(parents=True)
-    two.rename(moved)
-    stray = three.with_name("20260101T000000.000000Z.mp4")
-    stray.write_bytes(b"not a recording")
-    again = await open_archive()
-    assert [row.start_us for row in await again.recordings("stop", ALWAYS)] == [start + 600 * S]
-    assert [row.start_us for row in await again.recordings("school", ALWAYS)] == [start + 300 * S]
-    assert stray.exists()
+    cut = (now_us() // (300 * S) - 1) * 300 * S
+    told = ClockSource.SENDER_REPORT
+    await record(archive, "stop", [group(cut - S), *(group(cut + n * S, clock=told) for n in range(2))])
+    assert [row.clock for row in await archive.recordings("stop", ALWAYS)] == ["arrival", "sender_report"]
 
 
 async def test_when_the_disk_is_too_slow_old_groups_are_lost_and_counted_but_nobody_waits(open_archive: Open) -> None:
-    archive = await open_archive()
-    camera = await archive.camera("stop", lambda _: None)
+    archive = await open_archive(storage=Storage(memory_s=30))
+    camera = await archive.camera("stop", lambda: None)
     start = now_us() - 600 * S
     before = time.monotonic()
     for n in range(100):
@@ -168,3 +153,236 @@ async def test_when_the_disk_is_too_slow_old_groups_are_lost_and_counted_but_nob
     await camera.finish()
     (span,), _ = await archive.timeline("stop", ALWAYS)
     assert span == Span(start + 70 * S, start + 100 * S)
+
+
+async def test_who_stops_in_the_middle_of_a_write_has_everything_once(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive(storage=Storage(memory_s=1_000))
+    start = now_us() - 3_600 * S
+    for round_number in range(40):
+        camera = await archive.camera("stop", lambda: None)
+        task = asyncio.create_task(camera.run())
+        await asyncio.sleep(0.001 * (round_number % 7))
+        for n in range(5):
+            camera.put(group(start + (round_number * 10 + n) * S))
+        await asyncio.sleep(0.0005 * (round_number % 5))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await camera.finish()
+    spans, _ = await archive.timeline("stop", ALWAYS)
+    assert spans == [Span(start + n * 10 * S, start + (n * 10 + 5) * S) for n in range(40)]
+    assert not (folder.archive / "stop" / "set-aside").exists()
+
+
+async def test_footage_that_a_wrong_clock_dated_is_set_aside_and_makes_way(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive()
+    start = now_us() - 60 * S
+    ahead = start + 4_000 * DAY
+    items: list[Group | Cause | tuple[Group, Cause]] = [
+        group(start),
+        (group(ahead), Cause.CLOCK_STEPPED),
+        group(ahead + S),
+        group(start + 3 * S),
+    ]
+    await record(archive, "stop", items)
+    spans, gaps = await archive.timeline("stop", Span(0, ahead + DAY))
+    assert spans == [Span(start, start + S), Span(start + 3 * S, start + 4 * S)]
+    assert [(gap.start_us, gap.end_us) for gap in gaps] == [(start + S, start + 3 * S)]
+    (aside,) = (folder.archive / "stop" / "set-aside").iterdir()
+    assert aside.stat().st_size > 0
+    assert not any(folder.archive.rglob("2037/**/*.mp4"))
+
+
+async def test_a_camera_is_told_which_of_its_footage_comes_from_a_wrong_clock(open_archive: Open) -> None:
+    archive = await open_archive()
+    start = now_us() - 60 * S
+    await record(archive, "stop", [group(start), group(start + 4_000 * DAY)])
+    camera = await archive.camera("stop", lambda: None)
+    assert (camera.trusted_us, camera.last_end_us) == (start + S, start + 4_000 * DAY + S)
+
+
+async def test_observations_and_changes_of_clocks_are_kept_beside_the_footage(open_archive: Open) -> None:
+    archive = await open_archive()
+    start = now_us() - 60 * S
+    seen = Observation(start, start + 5 * S, "motion")
+    jumped = ClockEvent(start + S, "camera_jumped", -3 * S)
+    camera = await archive.camera("stop", lambda: None)
+    camera.note(seen)
+    camera.note(jumped)
+    await camera.finish()
+    assert await archive.observations("stop", ALWAYS) == [seen]
+    assert await archive.clock_events("stop", ALWAYS) == [jumped]
+    assert await archive.observations("school", ALWAYS) == []
+
+
+# --- the root ---------------------------------------------------------------------------------------------------------
+
+
+async def test_without_its_identity_file_an_archive_is_not_written_to(open_archive: Open, folder: Folder) -> None:
+    first = await open_archive()
+    await record(first, "stop", [group(now_us() - 60 * S)])
+    (folder.archive / IDENTITY_NAME).rename(folder.path / "kept")
+    archive = await open_archive()
+    assert archive.status.state is StorageState.MISSING
+    assert "identity file is missing" in (archive.status.problem or "")
+    before = folder.files
+    camera = await archive.camera("stop", lambda: None)
+    task = asyncio.create_task(camera.run())
+    camera.put(group(now_us() - 30 * S))
+    await asyncio.sleep(0.2)
+    assert folder.files == before
+    assert camera.trouble is not None
+    assert camera.trouble[0] is StorageState.MISSING
+    (folder.path / "kept").rename(folder.archive / IDENTITY_NAME)
+    await asyncio.sleep(1.2)
+    assert camera.trouble is None
+    assert len(folder.files) == len(before) + 1
+    task.cancel()
+    await camera.finish()
+
+
+async def test_another_archives_disk_is_not_written_to(open_archive: Open, folder: Folder) -> None:
+    await open_archive()
+    (folder.archive / IDENTITY_NAME).write_text(json.dumps({"archive_id": "another"}))
+    archive = await open_archive()
+    assert archive.status.state is StorageState.FOREIGN
+    assert "rebuild" in (archive.status.problem or "")
+
+
+async def test_nothing_is_ever_written_into_an_empty_directory_in_the_archives_place(
+    open_archive: Open, folder: Folder
+) -> None:
+    await open_archive()
+    folder.archive.rename(folder.path / "elsewhere")
+    folder.archive.mkdir()
+    archive = await open_archive()
+    camera = await archive.camera("stop", lambda: None)
+    task = asyncio.create_task(camera.run())
+    camera.put(group(now_us() - 30 * S))
+    await asyncio.sleep(0.3)
+    assert list(folder.archive.iterdir()) == []
+    task.cancel()
+    await camera.finish()
+    assert list(folder.archive.iterdir()) == []
+
+
+# --- retention and locks ----------------------------------------------------------------------------------------------
+
+
+async def test_footage_past_its_days_is_deleted_and_not_served_before_that(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive(days=1)
+    start = now_us() - DAY - 5 * S
+    await record(archive, "stop", [group(start + n * S) for n in range(10)])
+    (span,), _ = await archive.timeline("stop", ALWAYS)
+    assert span.start_us == pytest.approx(now_us() - DAY, abs=S)
+    await record(archive, "school", [group(start - 3_600 * S)])
+    decision = await archive.delete_expired()
+    assert [row.camera_id for row in decision.expired] == ["school"]
+    assert [path.parts[-5] for path in folder.files] == ["stop"]
+
+
+async def test_what_was_deleted_is_proved_in_the_audit_log(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive(days=1)
+    old = now_us() - 2 * DAY
+    await record(archive, "school", [group(old), group(old + S)])
+    size = folder.files[0].stat().st_size
+    await archive.delete_expired()
+    (line,) = (folder.path / "audit.jsonl").read_text().splitlines()
+    entry = json.loads(line)
+    assert (entry["event"], entry["reason"]) == ("footage_deleted", "retention")
+    assert (entry["files"], entry["bytes"]) == (1, size)
+    assert entry["cameras"]["school"]["files"] == 1
+    assert entry["cameras"]["school"]["from"] < entry["cameras"]["school"]["to"]
+    assert list(audit.verify(folder.path / "audit.jsonl")) == []
+
+
+async def test_over_quota_the_oldest_file_is_deleted_and_everybody_is_told(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive()
+    newest = now_us() - 60 * S
+    await record(archive, "stop", [group(newest - 3_600 * S), group(newest)])
+    await record(archive, "school", [group(newest)])
+    rows = await archive.recordings("school", ALWAYS)
+    archive.use(Storage(14, 2 * rows[0].size_bytes), lambda _camera_id: 14)
+    decision = await archive.delete_expired()
+    assert [row.start_us for row in decision.pressed] == [newest - 3_600 * S]
+    assert sorted(path.parts[-5] for path in folder.files) == ["school", "stop"]
+    met = {kept.camera_id: kept.met for kept in archive.status.kept}
+    assert met == {"stop": False, "school": True}
+    (stop,) = [kept for kept in archive.status.kept if kept.camera_id == "stop"]
+    assert (stop.wanted_days, stop.kept_days) == (14, 0.0)
+
+
+async def test_locked_footage_outlives_its_days_and_any_pressure(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive(days=1)
+    old = (now_us() // (300 * S)) * 300 * S - 2 * DAY
+    await record(archive, "stop", [group(old), group(old + S), group(old + 600 * S), group(old + 1_200 * S)])
+    await archive.put_lock(lock("stop", old + 600 * S, old + 601 * S))
+    archive.use(Storage(1, 1), lambda _camera_id: 1)
+    decision = await archive.delete_expired()
+    assert len(decision.expired) == 2
+    assert decision.short_bytes > 0
+    assert archive.status.only_locked_left
+    assert len(folder.files) == 1
+    spans, _ = await archive.timeline("stop", ALWAYS)
+    assert spans == [Span(old + 600 * S, old + 601 * S)]
+    assert (await archive.clip("stop", ALWAYS)).start_us == old + 600 * S
+
+
+async def test_of_a_file_past_its_days_only_what_is_locked_is_shown(open_archive: Open) -> None:
+    archive = await open_archive(days=1)
+    old = (now_us() // (300 * S)) * 300 * S - 2 * DAY
+    await record(archive, "stop", [group(old + n * S) for n in range(10)])
+    await archive.put_lock(lock("stop", old + 2 * S, old + 4 * S))
+    await archive.put_lock(lock("stop", old + 7 * S, old + 8 * S, id="2"))
+    spans, _ = await archive.timeline("stop", ALWAYS)
+    assert spans == [Span(old + 2 * S, old + 4 * S), Span(old + 7 * S, old + 8 * S)]
+    clip = await archive.clip("stop", ALWAYS)
+    assert (clip.start_us, clip.end_us) == (old + 2 * S, old + 8 * S)
+    assert sum(part.size for part in clip.parts) < (await archive.recordings("stop", ALWAYS))[0].size_bytes * 0.5
+
+
+async def test_a_lock_that_is_released_or_has_expired_keeps_nothing(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive(days=1)
+    old = now_us() - 2 * DAY
+    await record(archive, "stop", [group(old)])
+    await archive.put_lock(lock("stop", old, old + S, lasts_us=S // 2))
+    assert (await archive.timeline("stop", ALWAYS))[0] == [Span(old, old + S)]
+    await asyncio.sleep(0.6)
+    assert (await archive.timeline("stop", ALWAYS))[0] == []
+    await archive.delete_expired()
+    assert folder.files == []
+
+
+async def test_locks_survive_a_restart_and_the_loss_of_the_index(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive()
+    kept = lock("stop", 0, S)
+    await archive.put_lock(kept)
+    assert (await open_archive()).locks() == [kept]
+    folder.index.unlink()
+    again = await open_archive()
+    assert again.locks("stop") == [kept]
+    assert again.locks("school") == []
+
+
+async def test_after_a_leap_of_the_clock_nothing_is_deleted_for_a_while(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive(days=1)
+    await record(archive, "stop", [group(now_us() - 3 * DAY)])
+    # To a recorder that starts, it looks as if the clock had leapt three days ahead: it may be wrong.
+    again = await open_archive(days=1)
+    assert (await again.timeline("stop", ALWAYS))[0] == []
+    assert (await again.delete_expired()).expired == []
+    assert len(folder.files) == 1
+
+
+async def test_the_storage_tells_how_long_the_space_will_do(open_archive: Open) -> None:
+    archive = await open_archive(storage=Storage(14, 100_000_000, memory_s=300))
+    start = (now_us() // (300 * S)) * 300 * S - DAY // 2
+    await record(archive, "stop", [group(start + n * 300 * S) for n in range(100)])
+    await archive.delete_expired()
+    status = archive.status
+    assert status.used_bytes == sum(row.size_bytes for row in await archive.recordings("stop", ALWAYS))
+    assert status.allowed_bytes == 100_000_000
+    assert status.bytes_per_day == pytest.approx(2 * status.used_bytes, rel=0.02)
+    assert status.days_until_full is None
+    archive.use(Storage(14, status.used_bytes * 2), lambda _camera_id: 14)
+    await archive.delete_expired()
+    assert archive.status.days_until_full == pytest.approx(0.5, rel=0.05)

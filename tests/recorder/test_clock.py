@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -281,7 +282,7 @@ def test_the_hosts_clock_tells_no_step_while_nobody_sets_it() -> None:
     clock = HostClock()
     assert clock.is_set
     assert clock.take_step() == 0
-    assert abs(clock.utc_us() - utc.to_us(utc.datetime.now(utc.UTC))) < S
+    assert abs(clock.utc_us() - utc.to_us(datetime.now(UTC))) < S
 
 
 lengths = st.lists(st.integers(1, 100_000), min_size=1, max_size=30)

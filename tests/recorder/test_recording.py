@@ -126,7 +126,7 @@ def test_a_full_disk_is_a_gap_with_its_cause_and_recording_goes_on_afterwards(
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
     try:
         ballast = disk / "ballast"
-        recorder.write_camera_file([{"id": "stop", "url": cameras.url("stop")}])
+        recorder.write_camera_file([{"id": "stop", "url": cameras.url("stop")}], storage={"memory_s": 5})
         recorder.start()
         recorder.wait_for_footage("stop", 2)
         ballast.write_bytes(b"\0" * 200_000)
@@ -134,8 +134,10 @@ def test_a_full_disk_is_a_gap_with_its_cause_and_recording_goes_on_afterwards(
             file.writelines(itertools.repeat(b"\0" * 4096))
         wait_until(lambda: not recorder.camera("stop")["recording"], 30)
         assert recorder.camera("stop")["connection"] == "connected"
+        wait_until(lambda: recorder.ask("/api/v1/storage").json["state"] == "full", 5)
+        wait_until(lambda: recorder.ask("/api/v1/storage").json["lost_groups"], 30)
         if not with_index:
-            assert recorder.timeline("stop")["gaps"][-1]["cause"] == "disk"
+            wait_until(lambda: [gap["cause"] for gap in recorder.timeline("stop")["gaps"]] == ["disk"])
         ballast.unlink()
         wait_until(lambda: recorder.camera("stop")["recording"], 30)
         (gap,) = wait_until(lambda: [gap for gap in recorder.timeline("stop")["gaps"] if gap["end"] is not None])

@@ -117,6 +117,7 @@ class Archive:
         self._locks: dict[str, Lock] = {}
         self._pressed_until_us: dict[str, int] = {}
         self._leapt_at_us: int | None = None
+        self._comparison: asyncio.Task[None] | None = None
         self._repaired = 0
         self._stopping = False
         self.status = StorageStatus()
@@ -251,24 +252,24 @@ class Archive:
         return decision
 
     async def _run_watch(self) -> None:
-        compared: asyncio.Task[None] | None = None
         try:
             while True:
                 try:
                     await self._look()
+                    compared = self._comparison
                     if compared is None and self.status.state is StorageState.OK:
-                        compared = asyncio.create_task(self._compare())
+                        self._comparison = asyncio.create_task(self._compare())
                     elif compared is not None and compared.done() and compared.exception() is not None:
                         _LOGGER.warning("comparison broken off", extra={"problem": str(compared.exception())})
-                        compared = None
+                        self._comparison = None
                 except (OSError, SQLAlchemyError) as error:
                     _LOGGER.error("archive cannot be looked after", extra={"problem": str(error)})
                     self._set_status(state=StorageState.FAILING, problem=str(error))
                 await asyncio.sleep(_LOOK_EVERY_S)
         finally:
             self._stopping = True
-            if compared is not None:
-                compared.cancel()
+            if self._comparison is not None:
+                self._comparison.cancel()
 
     async def _look(self) -> None:
         """Every second: is the disk there, does anything hang, is the clock set, is the index sound."""
@@ -276,7 +277,7 @@ class Archive:
             camera.look_at_the_clock()
         if self._index.damaged:
             await self._keep(self._index.renew)
-            self._empty = True
+            self._empty, self._comparison = True, None
         elif self._index.failing:
             await self._keep(self._index.flush)
         state, problem = StorageState.OK, None
@@ -383,10 +384,10 @@ class Archive:
             except OSError, BoxError:
                 _LOGGER.exception("recording file cannot be read", extra={"path": row.path})
                 continue
-            if len(shown) > 1:
-                fragments = tuple(f for f in file.fragments if clamped([Span(f.utc_us, f.end_us)], shown))
-                file = replace(file, fragments=fragments)
-            files.append((path, file))
+            # What may not be shown must not even lie unused between two parts.
+            for span in shown:
+                inside = tuple(f for f in file.fragments if f.utc_us < span.end_us and f.end_us > span.start_us)
+                files.append((path, replace(file, fragments=inside)))
         return build_clip(files, shown[0].start_us, shown[-1].end_us)
 
     def _parse(self, path: str, size_bytes: int) -> RecordingFile:

@@ -65,6 +65,7 @@ class CameraArchive:
         self._ring: deque[_Waiting | Cause] = deque()
         self._ring_bytes = 0
         self._wake = asyncio.Event()
+        self._busy: tuple[_Waiting | Cause, asyncio.Future[None]] | None = None
         self._writing_since_s: float | None = None
         self._writer: RecordingWriter | None = None
         self._gap: Gap | None = None
@@ -101,12 +102,7 @@ class CameraArchive:
             await self._take(Cause.RECORDER_STOPPED)
         while True:
             while self._ring:
-                item = self._ring[0]
-                if await self._take(item):
-                    # While it was written, the ring may have run over and lost its first.
-                    if self._ring and self._ring[0] is item:
-                        self._forget_first()
-                else:
+                if not await self._take_first():
                     await asyncio.sleep(_RETRY_S)
             self._wake.clear()
             await self._wake.wait()
@@ -115,16 +111,26 @@ class CameraArchive:
         """Writes what still waits and closes the file; `run` must have been cancelled before."""
         try:
             async with asyncio.timeout(_FINISH_S):
-                while self._ring and await self._take(self._ring[0]):
-                    self._forget_first()
+                while self._ring and await self._take_first():
+                    pass
                 await asyncio.get_running_loop().run_in_executor(self._place.disk, self._close_file)
         except TimeoutError:
             self._place.stuck = True
         if self._ring:
             _LOGGER.error("footage lost at the end", extra={"camera": self.camera_id, "groups": len(self._ring)})
             self._ring.clear()
-        # Whoever writes nothing any more has no trouble with it.
-        self._tell(recording=False, trouble=None)
+        self._tell(recording=False, trouble=self.trouble)
+
+    async def _take_first(self) -> bool:
+        item = self._ring[0]
+        if not await self._take(item):
+            return False
+        # While it was written, the ring may have run over and lost its first.
+        if self._ring and self._ring[0] is item:
+            self._ring.popleft()
+            if isinstance(item, _Waiting):
+                self._ring_bytes -= item.size_bytes
+        return True
 
     def look_at_the_clock(self) -> None:
         """To be called every second or so: a write that hangs is trouble, though nobody has said so."""
@@ -134,12 +140,15 @@ class CameraArchive:
 
     async def _take(self, item: _Waiting | Cause) -> bool:
         """Lets the disk's thread do it; False if that failed and is to be tried again."""
-        loop = asyncio.get_running_loop()
-        work = partial(self._open_gap, item) if isinstance(item, Cause) else partial(self._write, item)
-        self._writing_since_s = time.monotonic()
+        if self._busy is None or self._busy[0] is not item:
+            work = partial(self._open_gap, item) if isinstance(item, Cause) else partial(self._write, item)
+            self._busy = item, asyncio.get_running_loop().run_in_executor(self._place.disk, work)
+            self._writing_since_s = time.monotonic()
         try:
-            await loop.run_in_executor(self._place.disk, work)
+            # Who is cancelled meanwhile finds it here again: nothing is written twice.
+            await asyncio.shield(self._busy[1])
         except OSError as error:
+            self._busy = self._writing_since_s = None
             state = self._place.root.state_of(error)
             if self.trouble is None or self.trouble[0] is not state:
                 _LOGGER.error("footage cannot be written", extra={"camera": self.camera_id, "problem": error.strerror})
@@ -147,12 +156,12 @@ class CameraArchive:
             return False
         except Exception:
             # A defect of ours must cost a group, not the recording.
+            self._busy = self._writing_since_s = None
             self.lost_groups += 1
             _LOGGER.exception("footage not taken", extra={"camera": self.camera_id})
             self._tell(recording=False, trouble=self.trouble)
             return True
-        finally:
-            self._writing_since_s = None
+        self._busy = self._writing_since_s = None
         if isinstance(item, Cause):
             self._tell(recording=False, trouble=self.trouble)
         else:
@@ -167,11 +176,6 @@ class CameraArchive:
             self._on_change()
 
     # --- the ring -----------------------------------------------------------------------------------------------------
-
-    def _forget_first(self) -> None:
-        item = self._ring.popleft()
-        if isinstance(item, _Waiting):
-            self._ring_bytes -= item.size_bytes
 
     def _drop_what_is_too_much(self) -> None:
         """The oldest goes, but never the one that is being written now."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
@@ -151,8 +152,7 @@ class Index:
         )
         with self._lock:
             open_rows = {row.path: row for row in self._open.values() if row.camera_id == camera_id}
-            with self._engine.connect() as connection:
-                rows = {row[0]: RecordingRow(*row) for row in connection.execute(query)}
+            rows = {row[0]: RecordingRow(*row) for row in self._fetch(query)}
         rows.update(open_rows)
         inside = (row for row in rows.values() if row.start_us < end_us and row.end_us > start_us)
         return sorted(inside, key=lambda row: row.start_us)
@@ -160,15 +160,14 @@ class Index:
     def unfinished(self) -> list[RecordingRow]:
         """The files that broke off, in this run or in the one before."""
         query = sa.select(*_COLUMNS).where(RECORDING.c.complete.is_(False))
-        with self._lock, self._engine.connect() as connection:
-            return [RecordingRow(*row) for row in connection.execute(query) if row[0] not in self._open]
+        with self._lock:
+            return [RecordingRow(*row) for row in self._fetch(query) if row[0] not in self._open]
 
     def below(self, directory: str) -> dict[str, RecordingRow]:
         """The files of a camera's day by their paths."""
         query = sa.select(*_COLUMNS).where(RECORDING.c.path > f"{directory}/", RECORDING.c.path < f"{directory}0")
         with self._lock:
-            with self._engine.connect() as connection:
-                rows = {row[0]: RecordingRow(*row) for row in connection.execute(query)}
+            rows = {row[0]: RecordingRow(*row) for row in self._fetch(query)}
             return rows | {path: row for path, row in self._open.items() if path.startswith(f"{directory}/")}
 
     def days(self, camera_id: str) -> set[str]:
@@ -177,8 +176,7 @@ class Index:
         query = sa.select(sa.func.substr(RECORDING.c.path, 1, length).distinct()).where(
             RECORDING.c.path > f"{camera_id}/", RECORDING.c.path < f"{camera_id}0"
         )
-        with self._engine.connect() as connection:
-            return set(connection.execute(query).scalars())
+        return {row[0] for row in self._fetch(query)}
 
     def everything(self) -> Iterator[RecordingRow]:
         """Every complete file of every camera, the oldest first, without ever holding them all."""
@@ -197,8 +195,7 @@ class Index:
                 .order_by(RECORDING.c.start_us, RECORDING.c.path)
                 .limit(_CHUNK)
             )
-            with self._engine.connect() as connection:
-                rows = [RecordingRow(*row) for row in connection.execute(query)]
+            rows = [RecordingRow(*row) for row in self._fetch(query)]
             yield from rows
             if len(rows) < _CHUNK:
                 return
@@ -216,8 +213,7 @@ class Index:
             )
             .order_by(RECORDING.c.start_us)
         )
-        with self._engine.connect() as connection:
-            return [RecordingRow(*row) for row in connection.execute(query)]
+        return [RecordingRow(*row) for row in self._fetch(query)]
 
     def cameras(self) -> list[str]:
         """The cameras that have footage, present or former."""
@@ -235,14 +231,12 @@ class Index:
         query = sa.select(sa.func.coalesce(sa.func.sum(RECORDING.c.size_bytes), 0)).where(
             RECORDING.c.start_us >= start_us, RECORDING.c.start_us < end_us, RECORDING.c.complete
         )
-        with self._engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
+        return int(self._fetch(query)[0][0])
 
     def first_start_us(self, camera_id: str) -> int | None:
         """The beginning of a camera's oldest footage."""
         query = sa.select(sa.func.min(RECORDING.c.start_us)).where(RECORDING.c.camera_id == camera_id)
-        with self._engine.connect() as connection:
-            start_us: int | None = connection.execute(query).scalar_one()
+        start_us: int | None = self._fetch(query)[0][0]
         return start_us
 
     def last_end_us(self, camera_id: str, before_us: int = 1 << 62) -> int | None:
@@ -253,12 +247,10 @@ class Index:
             .order_by(RECORDING.c.start_us.desc())
             .limit(1)
         )
-        with self._lock, self._engine.connect() as connection:
-            ends = [
-                row.end_us for row in self._open.values() if row.camera_id == camera_id and row.start_us < before_us
-            ]
-            end_us: int | None = connection.execute(query).scalar_one_or_none()
-        return max([*ends, end_us] if end_us is not None else ends, default=None)
+        with self._lock:
+            mine = (row for row in self._open.values() if row.camera_id == camera_id and row.start_us < before_us)
+            ends = [row.end_us for row in mine]
+            return max([*ends, *(row[0] for row in self._fetch(query))], default=None)
 
     # --- notes --------------------------------------------------------------------------------------------------------
 
@@ -270,15 +262,15 @@ class Index:
             .where(sa.or_(GAP.c.end_us.is_(None), GAP.c.end_us > start_us))
             .order_by(GAP.c.start_us)
         )
-        with self._engine.connect() as connection:
-            return [Gap(row.start_us, row.end_us, Cause(row.cause)) for row in connection.execute(query)]
+        return [Gap(row.start_us, row.end_us, Cause(row.cause)) for row in self._fetch(query)]
 
     def open_gap(self, camera_id: str) -> Gap | None:
-        """The gap that lasts."""
+        """The gap that lasts; None if there is none, or if the database cannot be asked now."""
         query = sa.select(GAP.c.start_us, GAP.c.cause).where(GAP.c.camera_id == camera_id, GAP.c.end_us.is_(None))
-        with self._engine.connect() as connection:
-            row = connection.execute(query.order_by(GAP.c.start_us)).first()
-        return None if row is None else Gap(row.start_us, None, Cause(row.cause))
+        with suppress(SQLAlchemyError):
+            for row in self._fetch(query.order_by(GAP.c.start_us)):
+                return Gap(row.start_us, None, Cause(row.cause))
+        return None
 
     def put_gap(self, camera_id: str, gap: Gap) -> None:
         """A gap begins, or ends: one that begins at the same time is replaced. One that ends where it began is none."""
@@ -300,8 +292,7 @@ class Index:
             .where(OBSERVATION.c.start_us < end_us, OBSERVATION.c.end_us > start_us)
             .order_by(OBSERVATION.c.start_us)
         )
-        with self._engine.connect() as connection:
-            return [Observation(*row) for row in connection.execute(query)]
+        return [Observation(*row) for row in self._fetch(query)]
 
     def clock_events(self, camera_id: str, start_us: int, end_us: int) -> list[ClockEvent]:
         """What happened to the clocks that a camera's time depends on, in the order of its time."""
@@ -311,8 +302,7 @@ class Index:
             .where(CLOCK_EVENT.c.at_us >= start_us, CLOCK_EVENT.c.at_us < end_us)
             .order_by(CLOCK_EVENT.c.at_us)
         )
-        with self._engine.connect() as connection:
-            return [ClockEvent(*row) for row in connection.execute(query)]
+        return [ClockEvent(*row) for row in self._fetch(query)]
 
     def put_notes(self, camera_id: str, notes: Iterable[Observation | ClockEvent]) -> None:
         """Observations and clock changes of a camera."""
@@ -343,9 +333,8 @@ class Index:
 
     def locks(self) -> list[Lock]:
         """Every lock there is or was, in the order of its making."""
-        with self._engine.connect() as connection:
-            query = sa.select(*_LOCK_COLUMNS).order_by(LOCK.c.created_us, LOCK.c.id)
-            return [Lock(*row) for row in connection.execute(query)]
+        query = sa.select(*_LOCK_COLUMNS).order_by(LOCK.c.created_us, LOCK.c.id)
+        return [Lock(*row) for row in self._fetch(query)]
 
     def put_lock(self, lock: Lock) -> None:
         """A lock is made, or changes."""
@@ -373,7 +362,7 @@ class Index:
                 if not self.failing:
                     _LOGGER.error("index cannot be written; it is tried again", extra={"problem": _reason(error)})
                 self.failing = True
-                self.damaged = isinstance(error, DatabaseError) and not _is_passing(error)
+                self.damaged = self.damaged or (isinstance(error, DatabaseError) and not _is_passing(error))
                 return False
             if self.failing:
                 _LOGGER.info("index is written again", extra={"pending": len(operations)})
@@ -392,12 +381,21 @@ class Index:
             self.flush()
 
     def _by_path(self, paths: Sequence[str]) -> list[RecordingRow]:
+        """What is known of these files; nothing if the database cannot be asked now."""
         rows: dict[str, RecordingRow] = {}
-        with self._engine.connect() as connection:
+        with suppress(SQLAlchemyError):
             for start in range(0, len(paths), _CHUNK):
                 query = sa.select(*_COLUMNS).where(RECORDING.c.path.in_(paths[start : start + _CHUNK]))
-                rows |= {row[0]: RecordingRow(*row) for row in connection.execute(query)}
+                rows |= {row[0]: RecordingRow(*row) for row in self._fetch(query)}
         return list((rows | {path: self._open[path] for path in paths if path in self._open}).values())
+
+    def _fetch(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).all()
+        except DatabaseError as error:
+            self.damaged = self.damaged or not _is_passing(error)
+            raise
 
 
 def open_index(path: Path) -> tuple[Index, bool]:

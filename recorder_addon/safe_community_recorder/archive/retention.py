@@ -49,15 +49,17 @@ def served_from_us(now_us: int, days: float) -> int:
 def served(within: Span, from_us: int, locked: Iterable[Span]) -> list[Span]:
     """The parts of a range that may be shown: from an instant on, and before it what is locked."""
     shown: list[Span] = []
-    frames = [*sorted(locked, key=lambda span: span.start_us), Span(from_us, max(from_us, within.end_us))]
-    for frame in frames:
+    frames = [*locked, Span(from_us, max(from_us, within.end_us))]
+    for frame in sorted(frames, key=lambda span: span.start_us):
         start_us = max(within.start_us, frame.start_us)
         end_us = min(within.end_us, frame.end_us)
+        if start_us >= end_us:
+            continue
         if shown and start_us <= shown[-1].end_us:
             shown[-1] = Span(shown[-1].start_us, max(shown[-1].end_us, end_us))
-        elif start_us < end_us:
+        else:
             shown.append(Span(start_us, end_us))
-    return [span for span in shown if span.start_us < span.end_us]
+    return shown
 
 
 def allowed_bytes(used_bytes: int, free_bytes: int, disk_bytes: int, storage: Storage) -> int:

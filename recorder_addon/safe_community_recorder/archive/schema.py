@@ -73,7 +73,7 @@ CLOCK_EVENT = sa.Table(
 
 
 class UnknownRevisionError(Exception):
-    """The database was written by a newer version of this program."""
+    """The database is not what this program, or an older version of it, has written."""
 
 
 def upgrade(engine: sa.Engine) -> None:
@@ -83,6 +83,9 @@ def upgrade(engine: sa.Engine) -> None:
         if sa.inspect(connection).has_table("alembic_version"):
             revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
         if revision == REVISION:
+            missing = METADATA.tables.keys() - set(sa.inspect(connection).get_table_names())
+            if missing:
+                raise UnknownRevisionError(f"the index has no table {min(missing)}")
             return
         if revision is not None and (not str(revision).isdigit() or int(revision) > int(REVISION)):
             raise UnknownRevisionError(f"the index has revision {revision}, this program knows {REVISION}")
