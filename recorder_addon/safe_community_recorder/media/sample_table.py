@@ -33,7 +33,7 @@ _MFRO = struct.Struct(">I4sII")
 # encoding, bytes per value, rows, base
 _COLUMN = struct.Struct(">BBIq")
 _RUNS, _VALUES = 0, 1
-_LEAST_FRAGMENT_HEAD_BYTES = 132
+_LEAST_FRAGMENT_HEAD_BYTES = 144
 _TFRA_ENTRY = np.dtype([("time", ">u8"), ("moof", ">u8"), ("numbers", "u1", 3)])
 
 
