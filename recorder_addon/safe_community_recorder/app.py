@@ -69,6 +69,8 @@ class Recorder:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        # Who hangs up before there is a camera must not end the process.
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
         _write_first_camera_file(settings.config)
         # Before it is read: what changes from here on is noticed.
         seen = camera_file.signature(settings.config)

@@ -294,7 +294,8 @@ def _address(value: object) -> str:
     if not valid or not isinstance(value, str) or len(value) > 2_000 or " " in value or not value.isprintable():
         # The value itself may hold a password and is not repeated.
         raise vol.Invalid(
-            f"a camera's address was expected, such as rtsp://user:password@host:554/path ({'/'.join(_SCHEMES)})"
+            "a camera's address was expected, such as rtsp://192.0.2.10:554/main with user:password@ before the host "
+            f"({', '.join(_SCHEMES)})"
         )
     return value
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import camera_file, config, utc
 from .archive.archive import Archive
-from .camera_file import Signature, UnknownCameraError
+from .camera_file import FileNotChangedError, Signature, UnknownCameraError
 from .cause import Cause
 from .config import Camera, Config, ConfigError
 from .logs import redact
@@ -53,7 +53,7 @@ class Fleet:
         self._stopped = False
         self._hurry = asyncio.Event()
         self._to_start: asyncio.Queue[Pipeline] = asyncio.Queue()
-        self._edits: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def name(self) -> str:
@@ -119,15 +119,24 @@ class Fleet:
         _LOGGER.info("camera file changed", extra={"camera": camera_id, "change": "removed"})
 
     async def _edit(self, edit: Callable[[], Config]) -> None:
-        async def whole() -> None:
-            async with self._changing:
-                if not self._stopped:
-                    await self._take(await asyncio.to_thread(edit))
+        async def write_and_take() -> None:
+            await self._take(await asyncio.to_thread(edit))
 
-        # Whoever asked may go away meanwhile; half a change must not stay behind.
-        task = asyncio.create_task(whole())
-        self._edits.add(task)
-        task.add_done_callback(self._edits.discard)
+        await self._alone(write_and_take())
+
+    async def _alone(self, work: Coroutine[Any, Any, None]) -> None:
+        """One change after the other, and each of them whole: whoever asked for it may go away meanwhile."""
+
+        async def change() -> None:
+            async with self._changing:
+                if self._stopped:
+                    work.close()
+                    raise FileNotChangedError("the recorder is just stopping")
+                await work
+
+        task = asyncio.create_task(change())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         await asyncio.shield(task)
 
     async def _start_cameras(self) -> None:
@@ -144,8 +153,7 @@ class Fleet:
     async def _follow_file(self) -> None:
         async for signature in camera_file.changes(self._path, self._seen, self._hurry):
             try:
-                async with self._changing:
-                    await self._read(signature)
+                await self._alone(self._read(signature))
             except Exception:
                 _LOGGER.exception("camera file not taken")
 
