@@ -368,6 +368,7 @@ _CAMERA = vol.Schema(_CAMERA_KEYS)
 _FILE = vol.Schema(_FILE_KEYS)
 
 CAMERA_KEYS = tuple(str(key) for key in _CAMERA_KEYS)
+_ORDER = [str(key) for key in (*_FILE_KEYS, *_CAMERA_KEYS)]
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -375,7 +376,11 @@ CAMERA_KEYS = tuple(str(key) for key in _CAMERA_KEYS)
 
 def _located(error: vol.Invalid, document: Document | None) -> ConfigError:
     """The first mistake with its place: in the file, if there is one."""
-    first = error.errors[0] if isinstance(error, vol.MultipleInvalid) else error
+    first = error
+    if isinstance(error, vol.MultipleInvalid):
+        # voluptuous names what is missing in any order, and behind what is wrong.
+        missing = all(isinstance(each, vol.RequiredFieldInvalid) for each in error.errors)
+        first = min(error.errors, key=lambda each: _ORDER.index(str(each.path[-1]))) if missing else error.errors[0]
     path = [part if isinstance(part, int) else str(part) for part in first.path]
     reason, of_key = first.error_message, False
     if reason == "extra keys not allowed":
