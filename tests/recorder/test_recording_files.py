@@ -132,10 +132,12 @@ def test_writer_table_and_walk_tell_the_same(groups: list[Group]) -> None:
 
 def test_sound_that_begins_before_the_file_is_left_out_and_the_pictures_are_not() -> None:
     samples = groups_of(10)[0].samples
-    early = Sound(T0 - 1, (AudioSample(b"early", 1_024),))
+    early = Sound(T0 - 1_000, (AudioSample(b"early", 1_024), AudioSample(b"later", 1_024)))
     data, file = recorded([Group(encode().video, T0, samples, audio=AUDIO, sound=early)])
     assert told(read(data).fragments) == told(file.fragments)
-    assert file.fragments[0].audio is None
+    run = file.fragments[0].audio
+    assert run is not None
+    assert (run.base, run.sizes.tolist()) == (1_024 - 16, [5])
     assert b"early" not in data
 
 

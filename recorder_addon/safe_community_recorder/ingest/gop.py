@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from ..cause import Cause
-from ..media.cmaf import AudioSample, ClockSource, Group, Sample, Sound
+from ..media.cmaf import ClockSource, Group, Sample
 from ..media.video import AccessUnit, length_prefixed
 from ..utc import SECOND_US
+from .sound import sound_of
 
 # A jump of the camera's clock beyond this is not a picture's duration.
 _LONGEST_PICTURE_90K = 10 * 90_000
@@ -279,9 +280,9 @@ class GroupBuilder:
             for p, duration in zip(whole.pictures, durations, strict=True)
         )
         hole, self._hole = self._hole, Cause.PACKETS_LOST
-        group = Group(
-            first.unit.video, start_us, samples, whole.clock, first.unit.audio, _sound(whole.pictures, start_us)
-        )
+        after = following.unit if following is not None and following.epoch is whole.pictures[-1].epoch else None
+        sound = sound_of([picture.unit for picture in whole.pictures], after, start_us)
+        group = Group(first.unit.video, start_us, samples, whole.clock, first.unit.audio, sound)
         self._deliver(group, hole)
 
     def _follow_host(self) -> int:
@@ -307,16 +308,6 @@ def _durations_90k(pictures: list[_Placed], following: _Placed | None) -> list[i
         durations.append(duration)
         usual = duration
     return durations
-
-
-def _sound(pictures: list[_Placed], start_us: int) -> Sound | None:
-    """What was heard with the pictures, where it belongs beside the first of them."""
-    first = pictures[0].unit
-    units = [unit for picture in pictures for unit in picture.unit.audio_units]
-    if first.audio is None or not units:
-        return None
-    first_us = start_us + (units[0].pts_90k - first.pts_90k) * 100 // 9
-    return Sound(first_us, tuple(AudioSample(unit.data, first.audio.frame_samples) for unit in units))
 
 
 def _scaled(durations: list[int], total: int) -> list[int]:

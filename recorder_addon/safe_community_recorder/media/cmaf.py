@@ -192,7 +192,7 @@ def encode_group(sequence: int, base_90k: int, group: Group, position: int) -> t
     """prft, moof and mdat of a group as buffers for one vectored write, and the fragment that a reader will find.
 
     `sequence` counts the file's fragments from 1, `base_90k` is the time since the start of the file's first group,
-    `position` the file position at which the buffers will lie. Sound that begins before the file is left out.
+    `position` the file position at which the buffers will lie. Frames of sound that begin before the file are left out.
     """
     if not group.samples:
         raise ValueError("a group without pictures")
@@ -255,19 +255,24 @@ class _TimedSound:
 
 
 def _timed_sound(group: Group, base_90k: int) -> _TimedSound | None:
-    sound = group.sound
-    if sound is None or group.audio is None or not sound.samples:
+    """The group's sound, without the frames that begin before the file does."""
+    if group.sound is None or group.audio is None:
         return None
     # In ninths of a microsecond both times are whole numbers.
-    ninths = base_90k * 100 + (sound.start_us - group.start_us) * 9
-    if ninths < 0:
+    ninths = base_90k * 100 + (group.sound.start_us - group.start_us) * 9
+    base = (ninths * group.audio.sample_rate + 4_500_000) // 9_000_000
+    samples = group.sound.samples
+    while samples and base < 0:
+        base += samples[0].duration
+        samples = samples[1:]
+    if not samples:
         return None
-    frames = [sample.data for sample in sound.samples]
+    frames = [sample.data for sample in samples]
     return _TimedSound(
-        (ninths * group.audio.sample_rate + 4_500_000) // 9_000_000,
+        base,
         frames,
         np.array([len(data) for data in frames], dtype=np.uint32),
-        np.array([sample.duration for sample in sound.samples], dtype=np.uint32),
+        np.array([sample.duration for sample in samples], dtype=np.uint32),
     )
 
 
