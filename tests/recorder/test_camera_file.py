@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -269,6 +271,26 @@ def test_saving_keeps_the_previous_version_the_mode_and_a_link(tmp_path: Path) -
     camera_file.save(path, CAMERA_FILE)
     assert camera_file.previous(path).read_text(encoding="utf-8") == other
     assert len(list(real.parent.iterdir())) == 2
+
+
+def test_at_every_moment_there_is_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.yaml"
+    camera_file.save(path, CAMERA_FILE)
+    done = threading.Event()
+
+    def look() -> int:
+        looks = 0
+        while not done.is_set():
+            assert config.parse(config.read_text(path)).cameras
+            looks += 1
+        return looks
+
+    with ThreadPoolExecutor(1) as threads:
+        looking = threads.submit(look)
+        for number in range(200):
+            camera_file.save(path, CAMERA_FILE.replace("Stotelė", f"Stotelė {number}" * (1 + number % 5)))
+        done.set()
+        assert looking.result() > 10
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away needs root")
