@@ -1,4 +1,4 @@
-"""H.265 beside H.264: parameter sets, configuration records, pictures, live streams and clips of both."""
+"""H.265 beside H.264: parameter sets, configuration records, pictures, live streams, clips and files of both."""
 
 import io
 import subprocess
@@ -10,16 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safe_community_recorder.archive.recovery import read_file
+from safe_community_recorder.archive.timeline import Span
+from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.bits import BitstreamError
 from safe_community_recorder.media.boxes import find
 from safe_community_recorder.media.clip import build_clip
-from safe_community_recorder.media.cmaf import init_segment
+from safe_community_recorder.media.cmaf import Group, init_segment
 from safe_community_recorder.media.codec import CODECS, H264, H265, ParameterSets
 from safe_community_recorder.media.h265 import is_random_access
 from safe_community_recorder.media.mpegts import TransportStream
 from safe_community_recorder.media.picture import decode_keyframe, to_gray
 from safe_community_recorder.media.reading import read_recording
 from safe_community_recorder.media.video import CodecName, join_annexb
+from tests.recorder.archives import ALWAYS, Folder, S, now_us, record
 from tests.recorder.footage import Footage, brightness_of, encode, groups_of, recorded
 
 T0 = 1_795_330_489_123_456
@@ -174,3 +178,36 @@ def test_a_clip_goes_over_a_change_of_the_picture_size() -> None:
     with av.open(io.BytesIO(data), "r") as container:
         sizes = [(frame.width, frame.height) for frame in container.decode(video=0)]
     assert sizes == [(64, 48)] * 10 + [(320, 180)] * 10
+
+
+async def test_a_camera_that_changes_codec_size_or_sound_begins_a_new_file_and_the_footage_goes_on(
+    tmp_path: Path,
+) -> None:
+    start_us = now_us() // (300 * S) * 300 * S - 600 * S
+    sorts: list[list[Group]] = []
+    kinds: tuple[tuple[CodecName, tuple[int, int], int | None], ...] = (
+        ("h264", (64, 48), None),
+        ("h264", (320, 180), None),
+        ("h265", (320, 180), None),
+        ("h265", (320, 180), 0),
+        ("h264", (64, 48), None),
+    )
+    for codec, size, sound_after_us in kinds:
+        at_us = start_us + 2 * S * len(sorts)
+        sorts.append(groups_of(20, 0, codec, size=size, start_us=at_us, sound_after_us=sound_after_us))
+    folder = Folder(tmp_path)
+    archive = folder.open()
+    await archive.start()
+    items: list[Group | Cause | tuple[Group, Cause]] = [group for groups in sorts for group in groups]
+    await record(archive, "stop", items)
+    rows = await archive.recordings("stop", ALWAYS)
+    assert [row.start_us for row in rows] == [start_us + 2 * S * n for n in range(len(sorts))]
+    spans, _ = await archive.timeline("stop", ALWAYS)
+    assert spans == [Span(start_us, start_us + 2 * S * len(sorts))]
+    assert await archive.stop()
+    for row, groups in zip(rows, sorts, strict=True):
+        file = read_file(folder.archive / row.path)
+        assert file.closed
+        assert (file.video, file.audio) == (groups[0].video, groups[0].audio)
+        with av.open(str(folder.archive / row.path)) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 20
