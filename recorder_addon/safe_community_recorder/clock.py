@@ -1,5 +1,6 @@
 """The host's two clocks: UTC, which people and NTP set, and a steady one, which only ever runs on."""
 
+import threading
 import time
 
 from .utc import SECOND_US
@@ -19,17 +20,19 @@ class HostClock:
     """UTC by the host's clock, beside the steady one. Its steps are noticed, not followed in secret."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._offset_us = self._look()
         self._step_us = 0
 
     @property
     def offset_us(self) -> int:
         """What has to be added to the steady clock to get UTC, as the host's clock is set now."""
-        offset_us = self._look()
-        if abs(offset_us - self._offset_us) > STEP_US:
-            self._step_us += offset_us - self._offset_us
-        self._offset_us = offset_us
-        return offset_us
+        with self._lock:
+            offset_us = self._look()
+            if abs(offset_us - self._offset_us) > STEP_US:
+                self._step_us += offset_us - self._offset_us
+            self._offset_us = offset_us
+            return offset_us
 
     def utc_us(self, at_steady_us: int | None = None) -> int:
         """UTC of an instant of the steady clock; of now without one."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -171,6 +172,42 @@ async def test_who_stops_in_the_middle_of_a_write_has_everything_once(open_archi
     spans, _ = await archive.timeline("stop", ALWAYS)
     assert spans == [Span(start + n * 10 * S, start + (n * 10 + 5) * S) for n in range(40)]
     assert not (folder.archive / "stop" / "set-aside").exists()
+
+
+async def test_a_file_to_which_nothing_is_added_is_closed_and_grows_old_like_any_other(open_archive: Open) -> None:
+    archive = await open_archive(file_s=1)
+    running = asyncio.create_task(archive.run())
+    camera = await archive.camera("stop", lambda: None)
+    task = asyncio.create_task(camera.run())
+    start = now_us() - 30 * S
+    camera.put(group(start))
+    camera.interrupted(Cause.CAMERA_UNREACHABLE)
+    await asyncio.sleep(0.5)
+    assert not (await archive.recordings("stop", ALWAYS))[0].complete
+    await asyncio.sleep(2.5)
+    assert (await archive.recordings("stop", ALWAYS))[0].complete
+    camera.put(group(start + 5 * S))
+    await asyncio.sleep(0.2)
+    spans, gaps = await archive.timeline("stop", ALWAYS)
+    assert spans == [Span(start, start + S), Span(start + 5 * S, start + 6 * S)]
+    assert gaps == [Gap(start + S, start + 5 * S, Cause.CAMERA_UNREACHABLE)]
+    for each in (task, running):
+        each.cancel()
+    await asyncio.gather(task, running, return_exceptions=True)
+    await camera.finish()
+
+
+async def test_footage_that_was_set_aside_goes_after_its_days(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive(days=1)
+    start = now_us() - 60 * S
+    await record(archive, "stop", [group(start), group(start + 4_000 * DAY), group(start + 3 * S)])
+    (aside,) = (folder.archive / "stop" / "set-aside").iterdir()
+    archive._tidy()
+    assert aside.exists()
+    os.utime(aside, (time.time() - 90_000,) * 2)
+    archive._tidy()
+    assert not aside.exists()
+    assert '"reason": "set aside"' in (folder.path / "audit.jsonl").read_text()
 
 
 async def test_footage_that_a_wrong_clock_dated_is_set_aside_and_makes_way(open_archive: Open, folder: Folder) -> None:

@@ -20,8 +20,8 @@ from ..media.cmaf import RecordingFile
 from ..utc import SECOND_US, to_text
 from .camera import CameraArchive
 from .index import RecordingRow, open_index
-from .layout import FILE_S
-from .notes import write_lock
+from .layout import FILE_S, files_set_aside
+from .notes import remove_notes, write_lock
 from .place import Place
 from .recovery import Recovered, compare_everything, read_file, repair_newest, take_in_notes
 from .retention import (
@@ -44,6 +44,8 @@ _LOOK_EVERY_S = 1.0
 # Several threads, so that one file that hangs does not hold up the others; each camera's writes stay one by one.
 _DISK_THREADS = 4
 _STOP_S = 3.0
+_START_S = 10.0
+_TIDY_EVERY_US = 3_600 * SECOND_US
 _TELL_DAYS = 50
 # Gaps and observations are remembered longer than footage.
 _NOTES_US = 400 * DAY_US
@@ -109,8 +111,9 @@ class Archive:
         self._file_s = file_s
         self._on_status = on_status
         self._disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive")
-        # What people ask and what housekeeping does must not wait behind a disk that hangs in a write.
+        # What people ask and what housekeeping does must not wait behind a disk that hangs.
         self._readers = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-reader")
+        self._files = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-files")
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="archive-keeper")
         self._read_file = lru_cache(maxsize=256)(self._parse)
         self._cameras: dict[str, CameraArchive] = {}
@@ -120,6 +123,7 @@ class Archive:
         self._comparison: asyncio.Task[None] | None = None
         self._repaired = 0
         self._stopping = False
+        self._lost_before = 0
         self.status = StorageStatus()
 
     async def start(self) -> None:
@@ -131,7 +135,10 @@ class Archive:
         if newest_us is not None and self._host.utc_us() - newest_us > _LEAP_US:
             self._leapt_at_us = steady_us()
         try:
-            await self._repair()
+            async with asyncio.timeout(_START_S):
+                await self._repair()
+        except TimeoutError:
+            self._set_status(state=StorageState.SLOW, problem="the disk does not answer")
         except OSError as error:
             self._set_status(state=self._root.state_of(error), problem=str(error.strerror or error))
             _LOGGER.error("archive cannot be used", extra={"problem": error.strerror})
@@ -145,7 +152,7 @@ class Archive:
                 await self._keep(self._index.close)
         except TimeoutError:
             stuck = True
-        for executor in (self._disk, self._readers, self._keeper):
+        for executor in (self._disk, self._readers, self._files, self._keeper):
             executor.shutdown(wait=not stuck, cancel_futures=True)
         self._root.close()
         return not stuck
@@ -206,7 +213,7 @@ class Archive:
         """The range as one MP4. Raises NoFootageError."""
         shown = self._served(camera_id, within)
         rows = await self.recordings(camera_id, within)
-        return await self._read(self._build_clip, rows, shown)
+        return await self._from_files(self._build_clip, rows, shown)
 
     # --- locks --------------------------------------------------------------------------------------------------------
 
@@ -273,36 +280,41 @@ class Archive:
 
     async def _look(self) -> None:
         """Every second: is the disk there, does anything hang, is the clock set, is the index sound."""
+        self._lost_before += sum(camera.lost_groups for camera in self._cameras.values() if camera.finished)
+        self._cameras = {key: camera for key, camera in self._cameras.items() if not camera.finished}
         for camera in self._cameras.values():
             camera.look_at_the_clock()
         if self._index.damaged:
-            await self._keep(self._index.renew)
+            await self._read(self._index.renew)
             self._empty, self._comparison = True, None
         elif self._index.failing:
-            await self._keep(self._index.flush)
+            await self._read(self._index.flush)
         state, problem = StorageState.OK, None
         if not self._host.is_set:
             state, problem = StorageState.CLOCK, "the clock stands before 2020: it has not been set since the start"
         for trouble in (camera.trouble for camera in self._cameras.values()):
             if trouble is not None:
                 state, problem = trouble
-        if state is not StorageState.SLOW:
-            try:
-                async with asyncio.timeout(_STOP_S):
-                    await self._keep(self._root.verify)
-                if self._empty or self._repaired != self._root.entered:
-                    await self._repair()
-            except TimeoutError:
-                state, problem = StorageState.SLOW, "the disk does not answer"
-            except OSError as error:
-                state, problem = self._root.state_of(error), str(error.strerror or error)
-        lost = sum(camera.lost_groups for camera in self._cameras.values())
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await self._keep(self._root.verify)
+            if self._empty or self._repaired != self._root.entered:
+                await self._repair()
+        except TimeoutError:
+            state, problem = StorageState.SLOW, "the disk does not answer"
+        except OSError as error:
+            state, problem = self._root.state_of(error), str(error.strerror or error)
+        lost = self._lost_before + sum(camera.lost_groups for camera in self._cameras.values())
         self._set_status(state=state, problem=problem, lost_groups=lost)
 
     async def _run_retention(self) -> None:
+        tidied_us: int | None = None
         while True:
             try:
                 await self.delete_expired()
+                if tidied_us is None or steady_us() - tidied_us > _TIDY_EVERY_US:
+                    await self._keep(self._tidy)
+                    tidied_us = steady_us()
             except RootError:
                 pass
             except (OSError, SQLAlchemyError) as error:
@@ -330,7 +342,7 @@ class Archive:
             return not self._stopping
 
         leave_alone = self._place.writing.__contains__
-        recovered: Recovered = await self._read(compare_everything, self._root, self._index, leave_alone, go_on)
+        recovered: Recovered = await self._from_files(compare_everything, self._root, self._index, leave_alone, go_on)
         if not self._stopping:
             _LOGGER.info("index and files compared", extra=recovered.as_log())
 
@@ -423,7 +435,20 @@ class Archive:
                 raise
             finally:
                 self._prove(reason, rows[:done])
+
+    def _tidy(self) -> None:
+        """Deletes what no row tells of: old notes, and footage that was set aside and is past its days."""
+        now_us = self._host.utc_us()
+        if self._clock_is_doubtful():
+            return
         self._index.forget_notes(now_us - _NOTES_US)
+        remove_notes(self._root, now_us - _NOTES_US)
+        for camera_id, path, since_s in list(files_set_aside(self._root.path)):
+            since_us = round(since_s * SECOND_US)
+            if since_us < self._served_from_us(camera_id, now_us):
+                size_bytes = (self._root.path / path).stat().st_size
+                self._root.remove(path)
+                self._prove("set aside", [RecordingRow(path, camera_id, since_us, since_us, size_bytes, True)])
 
     def _prove(self, reason: str, rows: Sequence[RecordingRow]) -> None:
         if not rows:
@@ -504,6 +529,10 @@ class Archive:
     async def _keep[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._keeper, partial(function, *args, **kwargs))
+
+    async def _from_files[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._files, partial(function, *args, **kwargs))
 
     async def _read[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         loop = asyncio.get_running_loop()

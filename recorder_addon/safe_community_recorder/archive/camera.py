@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from ..cause import Cause
 from ..clock import EARLIEST_US
@@ -33,11 +34,17 @@ _FINISH_S = 5.0
 class _Waiting:
     group: Group
     hole: Cause
-    since_s: float
 
     @property
     def size_bytes(self) -> int:
         return self.group.size_bytes
+
+
+class _Close:
+    """Closes the file though nothing follows: what is in it shall grow old like everything else."""
+
+
+type _Item = _Waiting | Cause | _Close
 
 
 class CameraArchive:
@@ -62,14 +69,18 @@ class CameraArchive:
         self._last_end_us = last_end_us
         self._on_change = on_change
         self._begun_us = time.time_ns() // 1_000
-        self._ring: deque[_Waiting | Cause] = deque()
+        self._ring: deque[_Item] = deque()
+        # The disk's threads are several, what they do for one camera is one after the other.
+        self._one = threading.Lock()
+        self._last_put_s = time.monotonic()
         self._ring_bytes = 0
         self._wake = asyncio.Event()
-        self._busy: tuple[_Waiting | Cause, asyncio.Future[None]] | None = None
+        self._busy: tuple[_Item, asyncio.Future[None]] | None = None
         self._writing_since_s: float | None = None
         self._writer: RecordingWriter | None = None
         self._gap: Gap | None = None
         self._unwritten_notes: deque[Note] = deque(maxlen=1_000)
+        self.finished = False
         self.recording = False
         self.trouble: tuple[StorageState, str] | None = None
         self.lost_groups = 0
@@ -82,7 +93,8 @@ class CameraArchive:
 
     def put(self, group: Group, hole: Cause = Cause.PACKETS_LOST) -> None:
         """Hands over a group; never waits. `hole` says why footage is missing before it, if any is."""
-        self._ring.append(_Waiting(group, hole, time.monotonic()))
+        self._last_put_s = time.monotonic()
+        self._ring.append(_Waiting(group, hole))
         self._ring_bytes += group.size_bytes
         self._drop_what_is_too_much()
         self._wake.set()
@@ -94,7 +106,7 @@ class CameraArchive:
 
     def note(self, note: Observation | ClockEvent) -> None:
         """Something that belongs beside the footage."""
-        asyncio.get_running_loop().run_in_executor(self._place.disk, self._write_note, note)
+        asyncio.get_running_loop().run_in_executor(self._place.disk, self._work, note)
 
     async def run(self) -> None:
         """Writes what is handed over, until cancelled. What the disk refuses is tried again and again."""
@@ -113,13 +125,14 @@ class CameraArchive:
             async with asyncio.timeout(_FINISH_S):
                 while self._ring and await self._take_first():
                     pass
-                await asyncio.get_running_loop().run_in_executor(self._place.disk, self._close_file)
+                await asyncio.get_running_loop().run_in_executor(self._place.disk, self._work, _Close())
         except TimeoutError:
             self._place.stuck = True
+        self.finished = True
         if self._ring:
             _LOGGER.error("footage lost at the end", extra={"camera": self.camera_id, "groups": len(self._ring)})
             self._ring.clear()
-        self._tell(recording=False, trouble=self.trouble)
+        self._tell(recording=False, trouble=None)
 
     async def _take_first(self) -> bool:
         item = self._ring[0]
@@ -133,16 +146,21 @@ class CameraArchive:
         return True
 
     def look_at_the_clock(self) -> None:
-        """To be called every second or so: a write that hangs is trouble, though nobody has said so."""
+        """To be called every second or so: notices writes that hang, and files to which nothing is added any more."""
+        if self._writer is not None and not self._ring and time.monotonic() - self._last_put_s > self._place.file_s:
+            self._ring.append(_Close())
+            self._wake.set()
         since_s = self._writing_since_s
         if since_s is not None and time.monotonic() - since_s > SLOW_S:
             self._tell(recording=False, trouble=(StorageState.SLOW, "the disk takes long to write"))
 
-    async def _take(self, item: _Waiting | Cause) -> bool:
+    async def _take(self, item: _Item) -> bool:
         """Lets the disk's thread do it; False if that failed and is to be tried again."""
-        if self._busy is None or self._busy[0] is not item:
-            work = partial(self._open_gap, item) if isinstance(item, Cause) else partial(self._write, item)
-            self._busy = item, asyncio.get_running_loop().run_in_executor(self._place.disk, work)
+        if self._busy is not None and self._busy[0] is not item:
+            await asyncio.wait([self._busy[1]])
+            self._busy = None
+        if self._busy is None:
+            self._busy = item, asyncio.get_running_loop().run_in_executor(self._place.disk, self._work, item)
             self._writing_since_s = time.monotonic()
         try:
             # Who is cancelled meanwhile finds it here again: nothing is written twice.
@@ -162,7 +180,7 @@ class CameraArchive:
             self._tell(recording=False, trouble=self.trouble)
             return True
         self._busy = self._writing_since_s = None
-        if isinstance(item, Cause):
+        if not isinstance(item, _Waiting):
             self._tell(recording=False, trouble=self.trouble)
         else:
             if self.trouble is not None:
@@ -198,7 +216,7 @@ class CameraArchive:
         # Whatever comes next has a hole before it, and this is why.
         for later, item in enumerate(list(self._ring)[position:], position):
             if isinstance(item, _Waiting):
-                self._ring[later] = _Waiting(item.group, Cause.DISK, item.since_s)
+                self._ring[later] = _Waiting(item.group, Cause.DISK)
                 break
         self.lost_groups += 1
         self._losing = True
@@ -209,6 +227,19 @@ class CameraArchive:
             )
 
     # --- in the disk's threads, one call after the other --------------------------------------------------------------
+
+    def _work(self, item: _Item | Note) -> None:
+        with self._one:
+            match item:
+                case _Waiting():
+                    self._write(item)
+                case Cause():
+                    self._open_gap(item)
+                case _Close():
+                    self._close_file()
+                case Observation() | ClockEvent():
+                    self._place.index.put_notes(self.camera_id, [item])
+                    self._keep_note(item)
 
     def _write(self, item: _Waiting) -> None:
         group = item.group
@@ -251,10 +282,6 @@ class CameraArchive:
     def _write_gap(self, gap: Gap) -> None:
         self._place.index.put_gap(self.camera_id, gap)
         self._keep_note(gap)
-
-    def _write_note(self, note: Observation | ClockEvent) -> None:
-        self._place.index.put_notes(self.camera_id, [note])
-        self._keep_note(note)
 
     def _keep_note(self, note: Note) -> None:
         self._unwritten_notes.append(note)
@@ -300,6 +327,8 @@ class CameraArchive:
         for row in rows:
             target = f"{self.camera_id}/{SET_ASIDE}/{row.path.rpartition('/')[2]}"
             self._place.root.move(row.path, target)
+            # From now on its days are counted.
+            os.utime(self._place.root.path / target)
             _LOGGER.warning(
                 "footage dated by a wrong clock is set aside",
                 extra={"camera": self.camera_id, "path": target, "start": to_text(row.start_us)},

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Index:
         self._used: defaultdict[str, int] = defaultdict(int)
         self.failing = False
         self.damaged = False
+        self._batching = False
         self._begin()
 
     def _begin(self) -> None:
@@ -346,6 +347,17 @@ class Index:
 
         self._write(write)
 
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """What is put within it is written at its end, at once."""
+        with self._lock:
+            self._batching = True
+            try:
+                yield
+            finally:
+                self._batching = False
+                self.flush()
+
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def flush(self) -> bool:
@@ -378,7 +390,8 @@ class Index:
             if len(self._pending) >= _PENDING:
                 self._pending.popleft()
             self._pending.append(operation)
-            self.flush()
+            if not self._batching:
+                self.flush()
 
     def _by_path(self, paths: Sequence[str]) -> list[RecordingRow]:
         """What is known of these files; nothing if the database cannot be asked now."""

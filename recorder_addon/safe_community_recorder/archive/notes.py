@@ -134,6 +134,10 @@ def _entries(path: Path) -> Iterator[Mapping[str, Any]]:
             yield entry
 
 
-def days_with_notes(root: Path, camera_id: str) -> Iterator[str]:
-    """A camera's days that have notes, the newest first."""
-    return (day for day in day_directories(root, camera_id) if os.path.exists(root / day / NOTES_NAME))
+def remove_notes(root: ArchiveRoot, before_us: int) -> None:
+    """Deletes the notes of days before the one of this instant. Raises OSError."""
+    kept_from = f"{utc.from_us(before_us):%Y/%m/%d}"
+    for camera_id in cameras_on_disk(root.path):
+        for day in day_directories(root.path, camera_id):
+            if day.removeprefix(f"{camera_id}/") < kept_from and os.path.exists(root.path / day / NOTES_NAME):
+                root.remove(f"{day}/{NOTES_NAME}")

@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from itertools import islice
+from itertools import batched, islice
 from pathlib import Path
 
 from ..cause import Cause
@@ -25,8 +25,10 @@ from .writer import clock_name
 
 _LOGGER = logging.getLogger(__name__)
 
-# After a crash, what the index does not know is in the newest days: two, should it have been midnight.
+# After a crash, what the index does not know is among the newest files; two days, should it have been midnight. What
+# is older can wait until recording goes on.
 _NEWEST_DAYS = 2
+_NEWEST_FILES = 3
 _BATCH = 500
 
 
@@ -77,7 +79,7 @@ def complete_file(root: ArchiveRoot, path: str, camera_id: str) -> RecordingRow 
 
 
 def repair_newest(root: ArchiveRoot, index: Index, leave_alone: Callable[[str], bool]) -> Recovered:
-    """What has to be right before anything is recorded: files that broke off, and the newest days of each camera."""
+    """What has to be right before anything is recorded: files that broke off, and the newest files of each camera."""
     result = Recovered()
     for row in index.unfinished():
         if (root.path / row.path).exists():
@@ -85,8 +87,13 @@ def repair_newest(root: ArchiveRoot, index: Index, leave_alone: Callable[[str], 
         else:
             _missing(root, index, row, result)
     for camera_id in cameras_on_disk(root.path):
-        for day in islice(day_directories(root.path, camera_id), _NEWEST_DAYS):
-            _compare_day(root, index, camera_id, day, result, leave_alone)
+        days = islice(day_directories(root.path, camera_id), _NEWEST_DAYS)
+        newest = [path for day in days for path in reversed(files_of_day(root.path, day))][:_NEWEST_FILES]
+        listed = {path for day in {path.rpartition("/")[0] for path in newest} for path in index.below(day)}
+        for path in newest:
+            if path not in listed and not leave_alone(path):
+                found = _adoptable(root, path, camera_id, result)
+                index.put_many([] if found is None else [found])
     return result
 
 
@@ -114,13 +121,16 @@ def compare_everything(
 
 def take_in_notes(root: Path, index: Index) -> None:
     """Gaps, observations, clock changes and locks of an index that knows none."""
-    for camera_id, note in read_notes(root):
-        if isinstance(note, Gap):
-            index.put_gap(camera_id, note)
-        else:
-            index.put_notes(camera_id, [note])
-    for lock in read_locks(root):
-        index.put_lock(lock)
+    for batch in batched(read_notes(root), _BATCH, strict=False):
+        with index.batch():
+            for camera_id, note in batch:
+                if isinstance(note, Gap):
+                    index.put_gap(camera_id, note)
+                else:
+                    index.put_notes(camera_id, [note])
+    with index.batch():
+        for lock in read_locks(root):
+            index.put_lock(lock)
 
 
 def differences(root: ArchiveRoot, index: Index) -> Iterator[str]:
