@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_community_recorder.cause import Cause
-from safe_community_recorder.ingest.beginning import Times, filled_in, is_settled
+from safe_community_recorder.ingest.beginning import Times, earliest_us, filled_in, is_flowing, is_settled
 from safe_community_recorder.ingest.pyav_source import PyAVSource
 from safe_community_recorder.ingest.source import SourceError
 from safe_community_recorder.media.audio import read_audio_config
@@ -190,6 +190,20 @@ def test_times_that_libav_leaves_out_are_filled_in(steps: list[int], delay: int,
     assert all(after[1] > before[1] for before, after in pairwise(whole))
     for (_, filled), (_, known) in zip(whole, times, strict=True):
         assert known in (None, filled)
+
+
+@given(st.lists(st.integers(1_000, 20_000), min_size=2, max_size=60), st.integers(0, 59), st.integers(0, 50_000))
+def test_pictures_that_libav_collected_are_dated_by_those_that_flow(
+    steps: list[int], collected: int, late_us: int
+) -> None:
+    decoded = list(accumulate(steps, initial=0))
+    collected = min(collected, len(decoded) - 2)
+    came_us = [time * 100 // 9 + late_us for time in decoded]
+    told_us = [max(came, came_us[collected]) for came in came_us]
+    first = next(count for count in range(len(decoded) + 1) if is_flowing(told_us[:count], decoded[:count]))
+    assert first - 1 > collected
+    earliest = earliest_us(told_us[:first], decoded[:first])
+    assert earliest == pytest.approx(came_us[:first], abs=1)
 
 
 def rotated(part: range) -> list[int]:

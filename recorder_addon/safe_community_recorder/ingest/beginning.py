@@ -1,13 +1,14 @@
-"""Times that libav leaves out, mostly at a stream's beginning. Pure.
+"""The times of a stream's first pictures, as far as libav leaves them out or delays them. Pure.
 
 Over RTSP the first picture, a keyframe, comes without any time, and the next ones without a decoding time until libav
-has seen how pictures are reordered. Without these times the whole first group of pictures would be lost.
+has seen how pictures are reordered. Without these times the whole first group of pictures would be lost. And while it
+probes a stream, libav collects its pictures, which then come all at once.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-_MOST_PICTURES = 32
+_MOST_PICTURES = 100
 _USUAL_STEP_90K = 3_600
 # Pictures are shown at most this much before the latest that was decoded.
 _LONGEST_REORDERING_90K = 90_000
@@ -35,6 +36,25 @@ def filled_in(times: Sequence[Times]) -> list[tuple[int, int]]:
     delay = max(0, delays[0]) if delays else max(n - order.index(pts) for n, pts in enumerate(shown)) if shown else 0
     order = [*(order[0] - step * (delay - n) for n in range(delay)), *order]
     return [(pts, order[n] if dts is None else dts) for n, (pts, (_, dts)) in enumerate(zip(shown, times, strict=True))]
+
+
+def is_flowing(arrivals_us: Sequence[int], decoded: Sequence[int]) -> bool:
+    """True when the last picture has come at the pace of the camera's clock, or too many have come without one."""
+    if len(arrivals_us) < 2:
+        return False
+    took_us, lasts_90k = arrivals_us[-1] - arrivals_us[-2], decoded[-1] - decoded[-2]
+    return len(arrivals_us) >= _MOST_PICTURES or 2 * took_us >= lasts_90k * 100 // 9
+
+
+def earliest_us(arrivals_us: Sequence[int], decoded: Sequence[int]) -> list[int]:
+    """When pictures that came all at once must have come to libav: no later than those behind them tell."""
+    earliest = []
+    zero_us: int | None = None
+    for arrival_us, decoded_at in zip(reversed(arrivals_us), reversed(decoded), strict=True):
+        since_us = decoded_at * 100 // 9
+        zero_us = arrival_us - since_us if zero_us is None else min(zero_us, arrival_us - since_us)
+        earliest.append(zero_us + since_us)
+    return earliest[::-1]
 
 
 def decoded_90k(pts_90k: int, last_90k: int) -> int:

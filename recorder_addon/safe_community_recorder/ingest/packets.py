@@ -15,7 +15,7 @@ from ..media.bits import BitstreamError
 from ..media.codec import H264, H265, Codec, ParameterSets
 from ..media.h265 import is_random_access
 from ..media.video import AccessUnit, split_annexb, split_length_prefixed
-from .beginning import Times, decoded_90k, filled_in, is_settled
+from .beginning import Times, decoded_90k, earliest_us, filled_in, is_flowing, is_settled
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -74,12 +74,27 @@ class Pictures:
             return []
         return [self._timed(unit, pts, decoded_90k(pts, self._last_90k) if dts is None else dts)]
 
+    def finish(self) -> list[AccessUnit]:
+        """The first pictures, should the stream have ended before more could be told of them."""
+        first, self._first = self._first, None
+        return self._released(first, filled_in([times for _, times in first])) if first else []
+
     def _begin(self, first: list[tuple[AccessUnit, Times]]) -> list[AccessUnit]:
         times = [times for _, times in first]
         if not is_settled(times):
             return []
+        whole = filled_in(times)
+        if not is_flowing([unit.arrival_us for unit, _ in first], [dts for _, dts in whole]):
+            return []
         self._first = None
-        return [self._timed(unit, *times) for (unit, _), times in zip(first, filled_in(times), strict=True)]
+        return self._released(first, whole)
+
+    def _released(self, first: list[tuple[AccessUnit, Times]], whole: list[tuple[int, int]]) -> list[AccessUnit]:
+        arrivals_us = earliest_us([unit.arrival_us for unit, _ in first], [dts for _, dts in whole])
+        return [
+            self._timed(replace(unit, arrival_us=arrival_us), pts, dts)
+            for (unit, _), arrival_us, (pts, dts) in zip(first, arrivals_us, whole, strict=True)
+        ]
 
     def _timed(self, unit: AccessUnit, pts_90k: int, dts_90k: int) -> AccessUnit:
         self._last_90k = dts_90k

@@ -142,20 +142,28 @@ class PyAVSource:
     def _demux(self, packets: Iterator[av.Packet[Stream]], pictures: Pictures, sounds: Sounds | None) -> None:
         heard: deque[AudioUnit] = deque(maxlen=_WAITING_SOUND)
         key_due = time.monotonic() + _NO_KEYFRAME_S
-        for packet in packets:
-            if self._stop.is_set():
-                return
-            if time.monotonic() > key_due:
-                raise SourceError(Cause.NO_KEYFRAME, f"no keyframe for {_NO_KEYFRAME_S:.0f} s")
-            if packet.stream.type == "audio":
-                if sounds is not None:
-                    heard.extend(sounds.take(packet))
-                continue
-            for unit in pictures.take(packet, steady_us()):
-                if unit.is_key:
-                    key_due = time.monotonic() + _NO_KEYFRAME_S
+
+        def give(units: list[AccessUnit]) -> None:
+            for unit in units:
                 if sounds is None:
                     self._deliver(unit)
                 else:
                     self._deliver(replace(unit, audio=sounds.audio, audio_units=tuple(heard)))
                     heard.clear()
+
+        try:
+            for packet in packets:
+                if self._stop.is_set():
+                    return
+                if time.monotonic() > key_due:
+                    raise SourceError(Cause.NO_KEYFRAME, f"no keyframe for {_NO_KEYFRAME_S:.0f} s")
+                if packet.stream.type == "audio":
+                    if sounds is not None:
+                        heard.extend(sounds.take(packet))
+                    continue
+                units = pictures.take(packet, steady_us())
+                if any(unit.is_key for unit in units):
+                    key_due = time.monotonic() + _NO_KEYFRAME_S
+                give(units)
+        finally:
+            give(pictures.finish())
