@@ -5,11 +5,9 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import jsonschema
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -27,28 +25,14 @@ from safe_community_recorder.ingest.source import Source
 from safe_community_recorder.media.clip import Clip, Part
 from safe_community_recorder.pipeline import Pipeline
 from safe_community_recorder.watch import Sampler
-from tests.world import Answer, Cameras, Recorder, last, text, wait_until
+from tests.recorder.contract import refused, validate
+from tests.world import Cameras, Recorder, last, text, wait_until
 
 MINUTE = timedelta(minutes=1)
 
 
-def validate(value: Any, schema: str) -> None:
-    """Holds an answer against the OpenAPI document's schema."""
-    document = openapi_document()
-    jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{schema}", **document}).validate(value)
-
-
 def asked(start: datetime, end: datetime) -> str:
     return urlencode({"start": text(start), "end": text(end)})
-
-
-def refused(answer: Answer, status: int, code: str) -> str:
-    """Checks a refusal and returns its text for people."""
-    assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (status, "application/problem+json")
-    validate(answer.json, "Problem")
-    assert (answer.json["status"], answer.json["code"]) == (status, code)
-    detail: str = answer.json["detail"]
-    return detail
 
 
 def test_health_and_the_document_need_no_token(recording: Recorder) -> None:

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from safe_community_recorder import camera_file
-from tests.recorder.test_api import refused, validate
+from tests.recorder.contract import refused, validate
 from tests.world import CAMERA_PASSWORD, Cameras, Recorder, simulated_cameras, wait_until
 
 

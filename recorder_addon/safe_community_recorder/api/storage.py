@@ -1,5 +1,6 @@
 """What the archive keeps and how its disk is: storage, days, observations, changes of clocks."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from ..archive.timeline import ClockEvent, Day
 from .problems import Problem
 from .ranges import DAY_US, asked_range
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LONGEST_DAYS = 92
 _LONGEST_NOTES_US = 92 * DAY_US
 
@@ -113,8 +115,8 @@ def _day_json(day: Day) -> dict[str, object]:
 def _day(request: web.Request, name: str) -> date:
     text = request.query.get(name, "")
     try:
-        # fromisoformat also takes week dates and times without dashes.
-        day = date.fromisoformat(text) if len(text) == len("2026-11-22") and text[4] == "-" else None
+        # fromisoformat also takes week dates and dates without dashes.
+        day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
         day = None
     if day is None or not 1970 <= day.year <= 2200:
@@ -130,7 +132,7 @@ def _zone(request: web.Request) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
             "bad_value",

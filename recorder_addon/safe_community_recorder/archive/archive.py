@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, partial
+from itertools import chain, repeat
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,7 @@ from .timeline import ClockEvent, Day, Gap, Lock, Observation, Span, clamped, da
 
 _LOGGER = logging.getLogger(__name__)
 
+_FIRST_RETENTION_S = 10.0
 _RETENTION_EVERY_S = 60.0
 _LOOK_EVERY_S = 1.0
 # Several threads, so that one file that hangs does not hold up the others; each camera's writes stay one by one.
@@ -285,7 +287,7 @@ class Archive:
         for camera in self._cameras.values():
             camera.look_at_the_clock()
         if self._index.damaged:
-            await self._read(self._index.renew)
+            await self._read(self._index.renew, "it was damaged while in use")
             self._empty, self._comparison = True, None
         elif self._index.failing:
             await self._read(self._index.flush)
@@ -309,7 +311,8 @@ class Archive:
 
     async def _run_retention(self) -> None:
         tidied_us: int | None = None
-        while True:
+        # The second time soon, when the cameras have begun: then the figures tell of them.
+        for pause_s in chain([_FIRST_RETENTION_S], repeat(_RETENTION_EVERY_S)):
             try:
                 await self.delete_expired()
                 if tidied_us is None or steady_us() - tidied_us > _TIDY_EVERY_US:
@@ -319,11 +322,14 @@ class Archive:
                 pass
             except (OSError, SQLAlchemyError) as error:
                 _LOGGER.error("footage cannot be deleted", extra={"problem": str(error)})
-            await asyncio.sleep(_RETENTION_EVERY_S)
+            await asyncio.sleep(pause_s)
 
     async def _repair(self) -> None:
         """Makes the newest footage right; the rest is compared while recording goes on."""
         await self._keep(self._root.verify)
+        if self._root.changed:
+            await self._read(self._index.renew, "there is another archive now")
+            self._root.changed, self._empty, self._comparison = False, True, None
         if self._empty:
             await self._keep(take_in_notes, self._root.path, self._index)
             self._locks = {lock.id: lock for lock in await self._keep(self._index.locks)}

@@ -72,11 +72,11 @@ class Index:
             for camera_id, size_bytes in connection.execute(query):
                 self._used[camera_id] = size_bytes
 
-    def renew(self) -> None:
-        """Puts a damaged database aside and begins an empty one; files being written stay known."""
+    def renew(self, reason: str) -> None:
+        """Puts the database aside and begins an empty one; files being written stay known."""
         with self._lock:
             self._engine.dispose()
-            _put_aside(self._path, "damaged while in use")
+            _put_aside(self._path, reason)
             self._pending.clear()
             self._used.clear()
             self._begin()

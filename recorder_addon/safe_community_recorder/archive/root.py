@@ -62,6 +62,7 @@ class Space:
 class ArchiveRoot:
     """The root directory of one archive. `data` remembers which archive it was. Methods block on the disk.
 
+    `changed` says that it is another archive than before, by somebody's will; whoever knows the former resets it.
     `entered` grows whenever the directory was found anew: files opened before belong to a mount that went away.
     """
 
@@ -71,6 +72,7 @@ class ArchiveRoot:
         self._descriptor: int | None = None
         self._lock = threading.Lock()
         self.entered = 0
+        self.changed = False
 
     def verify(self) -> None:
         """Makes sure that the path leads to this archive. Raises RootError."""
@@ -185,27 +187,31 @@ class ArchiveRoot:
         return True
 
     def _enter(self) -> None:
-        known = _text(self._known)
+        known_path, former = _known(self._known)
+        # Another place was chosen for the archive: what is known of the former says nothing about it.
+        known = former if known_path == str(self.path) else None
         if known is None:
             self.path.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         found = _identity(self.path / IDENTITY_NAME)
-        if found is None:
-            if known is not None:
+        if not found:
+            if found is None and known is not None:
                 raise RootError(
                     StorageState.MISSING,
-                    f"{self.path} is not the archive: its identity file is missing. Is the disk mounted?",
+                    f"{self.path} is not the archive: its identity file is missing. Is the disk mounted? If it is a new "
+                    f"one, put an empty file named {IDENTITY_NAME} on it",
                 )
             found = uuid.uuid4().hex
             _write_identity(self._descriptor, found)
         elif known is not None and found != known:
             raise RootError(
                 StorageState.FOREIGN,
-                f"{self.path} holds another archive ({found}, not {known}). If it is to be used from now on, run "
-                "safe-community-recorder rebuild",
+                f"{self.path} holds another archive ({found}, not {known}). If it is to be used from now on, replace "
+                f"its {IDENTITY_NAME} by an empty file",
             )
-        if known is None:
-            self._known.write_text(f"{found}\n", encoding="ascii")
+        if found != known:
+            self._known.write_text(json.dumps({"path": str(self.path), "archive_id": found}), encoding="utf-8")
+            self.changed = former is not None and found != former
 
     def _leave(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
@@ -231,17 +237,22 @@ def forget_identity(data: Path) -> None:
     (data / _KNOWN_NAME).unlink(missing_ok=True)
 
 
-def _text(path: Path) -> str | None:
+def _known(path: Path) -> tuple[str | None, str | None]:
+    """(path, id) of the archive that was used last."""
     try:
-        return path.read_text(encoding="ascii").strip() or None
-    except FileNotFoundError:
-        return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return str(content["path"]), str(content["archive_id"])
+    except FileNotFoundError, ValueError, KeyError, TypeError:
+        return None, None
 
 
 def _identity(path: Path) -> str | None:
+    """The id of the archive on a disk; None if there is none, "" if somebody asks for one to be made."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = content["archive_id"]
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            return ""
+        found = json.loads(text)["archive_id"]
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
