@@ -198,8 +198,8 @@ class ArchiveRoot:
             if found is None and known is not None:
                 raise RootError(
                     StorageState.MISSING,
-                    f"{self.path} is not the archive: its identity file is missing. Is the disk mounted? If it is a new "
-                    f"one, put an empty file named {IDENTITY_NAME} on it",
+                    f"{self.path} is not the archive: its identity file is missing. Is the disk mounted? If it is new, "
+                    f"put an empty file named {IDENTITY_NAME} on it",
                 )
             found = uuid.uuid4().hex
             _write_identity(self._descriptor, found)
