@@ -195,7 +195,7 @@ def test_with_a_clock_before_2020_nothing_is_written_until_it_is_right(
         assert recorder.camera("stop")["recording"] is False
         clock.set(timedelta(0))
         wait_until(lambda: recorder.camera("stop")["recording"], 20)
-        assert recorder.ask("/api/v1/storage").json["state"] == "ok"
+        wait_until(lambda: recorder.ask("/api/v1/storage").json["state"] == "ok", 5)
     recorder.wait_for_footage("stop", 7)
     (gap,) = timeline(recorder)["gaps"]
     assert gap["cause"] in {"recorder_stopped", "clock_unset"}

@@ -49,6 +49,10 @@ class RecordingWriter:
         self._root.verify()
         if self._root.entered != self._entered:
             raise RootError(StorageState.MISSING, "the disk was away")
+        if time.monotonic() - self._synced >= _SYNC_S:
+            # Before this group, not after it: should that fail, the group is nowhere yet and can be written elsewhere.
+            os.fdatasync(self._descriptor)
+            self._synced = time.monotonic()
         head = [] if self._fragments else [init_segment(group)]
         position = self.size_bytes + sum(map(len, head))
         base_90k = max(0, group.start_us - self.start_us) * 9 // 100
@@ -57,9 +61,6 @@ class RecordingWriter:
         self.size_bytes = fragment.end
         self._fragments.append(fragment)
         self._told_by_camera &= fragment.clock is ClockSource.SENDER_REPORT
-        if time.monotonic() - self._synced >= _SYNC_S:
-            os.fdatasync(self._descriptor)
-            self._synced = time.monotonic()
 
     def close(self) -> bool:
         """Adds the closing boxes, syncs and closes the file. False if nothing was ever written: then it is gone."""
