@@ -14,7 +14,7 @@ from .data import SafeCommunityConfigEntry, SafeCommunityData
 from .devices import async_mirror
 from .incidents.desk import IncidentDesk
 from .incidents.register import IncidentRegister, async_forget
-from .issues import async_tell, async_withdraw
+from .issues import RecorderIssues
 from .services import async_setup_services
 from .views import ClipView
 
@@ -41,15 +41,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry
     desk = IncidentDesk(hass, entry, register)
     entry.runtime_data = SafeCommunityData(client=client, coordinator=coordinator, desk=desk)
 
+    issues = RecorderIssues(hass, coordinator)
+
     @callback
     def mirror() -> None:
         async_mirror(hass, entry, coordinator.data)
-        async_tell(hass, entry, coordinator.data)
+        issues.async_tell()
 
     # Before the platforms: their entities find the devices there, also those of cameras that come later.
     mirror()
     entry.async_on_unload(coordinator.async_add_listener(mirror))
-    entry.async_on_unload(lambda: async_withdraw(hass, entry))
+    entry.async_on_unload(issues.async_withdraw)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
 
     desk.async_take_answers()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -146,6 +147,93 @@ class RecorderCamera:
         )
 
 
+class StorageState(StrEnum):
+    """How the archive's disk is; OTHER is a trouble that this version does not know."""
+
+    OK = "ok"
+    MISSING = "missing"
+    FOREIGN = "foreign"
+    READ_ONLY = "read_only"
+    FULL = "full"
+    NO_INODES = "no_inodes"
+    FAILING = "failing"
+    SLOW = "slow"
+    CLOCK = "clock"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How many days of a camera's footage are wanted and there; not met once space was short before their end."""
+
+    camera_id: str
+    wanted_days: float
+    kept_days: float
+    met: bool
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Read an item of a Storage document's retention."""
+        return cls(
+            camera_id=_text(data["camera_id"]),
+            wanted_days=_number(data["wanted_days"]),
+            kept_days=_number(data["kept_days"]),
+            met=_flag(data["met"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """How the recorder's disk is, and what it keeps; `days_until_full` is None if space will do."""
+
+    state: StorageState
+    problem: str | None
+    used_bytes: int
+    allowed_bytes: int
+    free_bytes: int
+    disk_bytes: int
+    only_locked_left: bool
+    bytes_per_day: int
+    days_until_full: float | None
+    lost_groups: int
+    compared_days: int
+    days_to_compare: int
+    retention: tuple[Retention, ...]
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Read a Storage document."""
+        days_until_full, comparison = data["days_until_full"], data["comparison"]
+        return cls(
+            state=_storage_state(_text(data["state"])),
+            problem=None if data["problem"] is None else _text(data["problem"]),
+            used_bytes=_whole(data["used_bytes"]),
+            allowed_bytes=_whole(data["allowed_bytes"]),
+            free_bytes=_whole(data["free_bytes"]),
+            disk_bytes=_whole(data["disk_bytes"]),
+            only_locked_left=_flag(data["only_locked_left"]),
+            bytes_per_day=_whole(data["bytes_per_day"]),
+            days_until_full=None if days_until_full is None else _number(days_until_full),
+            lost_groups=_whole(data["lost_groups"]),
+            compared_days=_whole(comparison["days_done"]),
+            days_to_compare=_whole(comparison["days"]),
+            retention=tuple(Retention.parse(item) for item in data["retention"]),
+        )
+
+    @property
+    def is_measured(self) -> bool:
+        """False until the recorder has looked at the disk since its start: all but the state says nothing yet."""
+        return self.disk_bytes > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStep:
+    """The clock of the recorder's computer was set: at what time by the new setting, and by how much (+ forward)."""
+
+    at: datetime
+    by_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A stretch of recorded footage, both ends UTC."""
@@ -191,7 +279,21 @@ class CameraRemoved:
     camera_id: str
 
 
-type RecorderEvent = Snapshot | InfoChanged | CameraChanged | CameraRemoved
+@dataclass(frozen=True, slots=True)
+class StorageChanged:
+    """The disk has another state, or keeps something else: also the second word on the event stream."""
+
+    storage: Storage
+
+
+@dataclass(frozen=True, slots=True)
+class HostClockStepped:
+    """Somebody or something has set the clock of the recorder's computer."""
+
+    step: ClockStep
+
+
+type RecorderEvent = Snapshot | InfoChanged | CameraChanged | CameraRemoved | StorageChanged | HostClockStepped
 
 
 def parse_time(text: str) -> datetime:
@@ -210,7 +312,7 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_event(data: Mapping[str, Any]) -> RecorderEvent | None:
-    """Read a message of the event stream; None for a type that this version does not know."""
+    """Read a message of the event stream; None for a type that this version does not know or has no use for."""
     match data["type"]:
         case "snapshot":
             cameras = tuple(RecorderCamera.parse(camera) for camera in data["cameras"])
@@ -221,6 +323,10 @@ def parse_event(data: Mapping[str, Any]) -> RecorderEvent | None:
             return CameraChanged(RecorderCamera.parse(data["camera"]))
         case "camera_removed":
             return CameraRemoved(_text(data["camera_id"]))
+        case "storage":
+            return StorageChanged(Storage.parse(data["storage"]))
+        case "clock" if data["kind"] == "host_stepped":
+            return HostClockStepped(ClockStep(at=parse_time(data["at"]), by_s=_number(data["by_s"])))
         case _:
             return None
 
@@ -372,7 +478,7 @@ def _document(text: str) -> dict[str, Any]:
 def _read[T](parse: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T:
     try:
         return parse(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise NotARecorder(f"the answer is not as the API describes it: {error!r}") from error
 
 
@@ -380,6 +486,28 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"expected text, got {value!r}")
     return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"expected true or false, got {value!r}")
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"expected a whole number, got {value!r}")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"expected a number, got {value!r}")
+    return float(value)
+
+
+def _storage_state(text: str) -> StorageState:
+    return StorageState(text) if text in StorageState else StorageState.OTHER
 
 
 def _describe(error: Exception) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -15,7 +15,9 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from .client import (
     CameraChanged,
     CameraRemoved,
+    ClockStep,
     Eldership,
+    HostClockStepped,
     InfoChanged,
     RecorderCamera,
     RecorderClient,
@@ -23,6 +25,8 @@ from .client import (
     RecorderEvent,
     RecorderInfo,
     Snapshot,
+    Storage,
+    StorageChanged,
     UnsupportedVersion,
     WrongToken,
 )
@@ -34,10 +38,15 @@ LONGEST_RETRY_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorder:
-    """A recorder and its cameras, by id."""
+    """A recorder and its cameras, by id.
+
+    `storage` is None until it has told of its disk; `clock_step` is the last that happened while it was listened to.
+    """
 
     info: RecorderInfo
     cameras: Mapping[str, RecorderCamera]
+    storage: Storage | None = None
+    clock_step: ClockStep | None = None
 
     @property
     def elderships(self) -> dict[str, Eldership]:
@@ -55,14 +64,18 @@ def after(recorder: Recorder, event: RecorderEvent) -> Recorder:
     """Return what is known after an event."""
     match event:
         case Snapshot(info, cameras):
-            return Recorder(info=info, cameras={camera.id: camera for camera in cameras})
+            return replace(recorder, info=info, cameras={camera.id: camera for camera in cameras})
         case InfoChanged(info):
-            return Recorder(info=info, cameras=recorder.cameras)
+            return replace(recorder, info=info)
         case CameraChanged(camera):
-            return Recorder(info=recorder.info, cameras={**recorder.cameras, camera.id: camera})
+            return replace(recorder, cameras={**recorder.cameras, camera.id: camera})
         case CameraRemoved(camera_id):
             left = {key: camera for key, camera in recorder.cameras.items() if key != camera_id}
-            return Recorder(info=recorder.info, cameras=left)
+            return replace(recorder, cameras=left)
+        case StorageChanged(storage):
+            return replace(recorder, storage=storage)
+        case HostClockStepped(step):
+            return replace(recorder, clock_step=step)
 
 
 class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
@@ -94,7 +107,8 @@ class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
                 translation_placeholders={"reason": str(error)},
             ) from error
         self._require_same_recorder(info)
-        return after(Recorder(info=info, cameras={}), Snapshot(info, cameras))
+        # At the first time there is no data; later the disk's state must not be forgotten.
+        return after(self.data or Recorder(info=info, cameras={}), Snapshot(info, cameras))
 
     async def async_listen(self) -> None:
         """Follow the event stream for as long as the entry is loaded."""

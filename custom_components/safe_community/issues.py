@@ -1,36 +1,108 @@
 """Tells an administrator, among Home Assistant's repairs, what only a person can put right at the recorder."""
 
-from homeassistant.config_entries import ConfigEntry
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
 
+from .client import ClockStep, Storage
 from .const import DOMAIN
-from .coordinator import Recorder
+from .coordinator import RecorderCoordinator
+from .troubles import FORECAST_ID, SETTLING_S, Settled, Trouble, of_camera_file, of_clock_step, of_disk, of_space
+
+CLOCK_STEP_TOLD_S: Final = 86_400
+# A clock that is set over and over shall not fill the page.
+MOST_CLOCK_STEPS: Final = 5
 
 
-@callback
-def async_tell(hass: HomeAssistant, entry: ConfigEntry, recorder: Recorder) -> None:
-    """Show that the recorder refuses its camera file, for as long as it does."""
-    problem = recorder.info.camera_file_problem
-    if problem is None:
-        async_withdraw(hass, entry)
-        return
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _camera_file_issue(entry),
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key="camera_file_refused",
-        translation_placeholders={"recorder": recorder.info.name, "problem": problem},
-    )
+class RecorderIssues:
+    """Shows the troubles of one entry's recorder, each for as long as it lasts."""
 
+    def __init__(self, hass: HomeAssistant, coordinator: RecorderCoordinator) -> None:
+        self._hass = hass
+        self._coordinator = coordinator
+        self._told: dict[str, Trouble] = {}
+        self._settled = Settled()
+        self._look_again: Callable[[], None] | None = None
+        self._measured: Storage | None = None
+        self._newest_step: ClockStep | None = None
+        # Oldest first, each with what stops the clock of its day.
+        self._steps: dict[ClockStep, Callable[[], None]] = {}
 
-@callback
-def async_withdraw(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take back what was told."""
-    ir.async_delete_issue(hass, DOMAIN, _camera_file_issue(entry))
+    @callback
+    def async_tell(self) -> None:
+        """Show what is wrong now, and take back what is over."""
+        recorder = self._coordinator.data
+        if recorder.clock_step not in (None, self._newest_step):
+            self._newest_step = recorder.clock_step
+            self._begin_day(recorder.clock_step)
+        if recorder.storage is not None:
+            self._look_at(recorder.storage)
+        found = [*of_camera_file(recorder), *of_disk(recorder, self._settled)]
+        if self._measured is not None:
+            found += of_space(recorder, self._measured, forecast_told=FORECAST_ID in self._told)
+        for step in self._steps:
+            found += of_clock_step(recorder, step, dt_util.get_default_time_zone())
+        self._show({trouble.id: trouble for trouble in found})
 
+    @callback
+    def async_withdraw(self) -> None:
+        """Take back what was told."""
+        self._stop_looking_again()
+        for stop in self._steps.values():
+            stop()
+        self._steps.clear()
+        self._show({})
 
-def _camera_file_issue(entry: ConfigEntry) -> str:
-    return f"camera_file_refused_{entry.entry_id}"
+    def _look_at(self, storage: Storage) -> None:
+        now_s = self._hass.loop.time()
+        self._settled = self._settled.after(storage, now_s)
+        if storage.is_measured:
+            self._measured = storage
+        self._stop_looking_again()
+        since_s = self._settled.otherwise_since_s
+        if since_s is not None:
+            self._look_again = async_call_later(self._hass, since_s + SETTLING_S - now_s, self._tell_again)
+
+    def _stop_looking_again(self) -> None:
+        if self._look_again is not None:
+            self._look_again()
+            self._look_again = None
+
+    def _begin_day(self, step: ClockStep) -> None:
+        @callback
+        def end_day(now: datetime) -> None:
+            del self._steps[step]
+            self._tell_again(now)
+
+        self._steps[step] = async_call_later(self._hass, CLOCK_STEP_TOLD_S, end_day)
+        while len(self._steps) > MOST_CLOCK_STEPS:
+            self._steps.pop(next(iter(self._steps)))()
+
+    @callback
+    def _tell_again(self, _now: datetime) -> None:
+        self.async_tell()
+
+    def _show(self, found: dict[str, Trouble]) -> None:
+        for trouble in found.values():
+            if self._told.get(trouble.id) != trouble:
+                ir.async_create_issue(
+                    self._hass,
+                    DOMAIN,
+                    self._issue_id(trouble),
+                    is_fixable=False,
+                    severity=trouble.severity,
+                    translation_key=trouble.translation_key,
+                    translation_placeholders=dict(trouble.placeholders),
+                )
+        for trouble in self._told.values():
+            if trouble.id not in found:
+                ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(trouble))
+        self._told = found
+
+    def _issue_id(self, trouble: Trouble) -> str:
+        return f"{trouble.id}_{self._coordinator.config_entry.entry_id}"

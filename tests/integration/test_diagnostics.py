@@ -8,7 +8,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import get_dia
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from tests.integration.conftest import SetUp
-from tests.integration.world import member
+from tests.integration.world import eventually, member
 from tests.world import Recorder
 
 
@@ -17,9 +17,14 @@ async def test_diagnostics_tell_of_cameras_but_neither_secrets_nor_people(
 ) -> None:
     assert await async_setup_component(hass, "diagnostics", {})
     entry = await set_up(recorder, member("Ona Petrauskienė", "volunteer", user_id="ona's account"))
+    known = entry.runtime_data.coordinator
+    await eventually(hass, lambda: known.data.storage is not None, "the recorder has told of its disk")
     told = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     text = json.dumps(told, ensure_ascii=False)
-    for secret in (recorder.token, recorder.url, "Petrauskienė", "ona's account"):
+    for secret in (recorder.token, recorder.url, str(recorder.archive), "Petrauskienė", "ona's account"):
         assert secret not in text
     assert {camera["id"] for camera in told["cameras"]} == {"stotele", "kapines", "aikste"}
     assert told["members"][0]["has_account"]
+    assert told["storage"]["state"] == "ok"
+    assert told["storage"]["disk_bytes"] >= told["storage"]["free_bytes"] > 0
+    assert {one["camera"] for one in told["storage"]["retention"]} <= {"stotele", "kapines", "aikste"}

@@ -15,7 +15,7 @@ from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 
-from custom_components.safe_community.client import Connection
+from custom_components.safe_community.client import Connection, StorageState
 from custom_components.safe_community.const import DOMAIN, LANGUAGES
 from custom_components.safe_community.incidents.model import Answer, Kind, Stage
 from custom_components.safe_community.members import Role
@@ -82,6 +82,7 @@ def test_every_text_that_code_asks_for_is_there() -> None:
         ("common", [f"answer_{answer}" for answer in Answer]),
         ("common", [f"update_{answer}" for answer in Answer]),
         ("common", [f"alert_title_{kind}" for kind in Kind]),
+        ("issues", [f"storage_{state}.title" for state in StorageState if state is not StorageState.OK]),
         ("config.error", ["cannot_connect", "invalid_auth", "invalid_url", "not_a_recorder", "unsupported_version"]),
         ("config_subentries.member.error", ["name_required", "eldership_required", "account_taken"]),
     ],
