@@ -26,6 +26,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -508,7 +509,7 @@ def rebuild_everything(folder: Path, sizes: Sequence[int], end_us: int) -> None:
         began = time.perf_counter()
         count = write_archive(place / "archive", FILES[size], end_us)
         print(f"{count:,} files written in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-        bare_s = seconds_of(lambda place=place: bare_rebuild(place / "archive"))  # type: ignore[misc]
+        bare_s = seconds_of(partial(bare_rebuild, place / "archive"))
         ours = measure_rebuild(place)
         print(
             f"| {size}× | {count:,} | {ours['s']:.1f} s | {ours['s'] / count * 1e3:.2f} ms | {ours['MB']:.0f} MB "

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -132,8 +133,15 @@ def write_camera_file(recorder: Recorder, url: Callable[[str], str]) -> None:
 
 
 def answers(recorder: Recorder) -> dict[str, Any]:
-    """All that the recorder says of its footage."""
-    return {camera_id: (recordings(recorder, camera_id), recorder.timeline(camera_id)) for camera_id in IDS}
+    """All that the recorder says of its footage, as soon as it has said that none comes now."""
+
+    def said(camera_id: str) -> Any:
+        timeline = recorder.timeline(camera_id)
+        if not timeline["gaps"] or timeline["gaps"][-1]["end"] is not None:
+            return None
+        return recordings(recorder, camera_id), timeline
+
+    return {camera_id: wait_until(partial(said, camera_id), 10) for camera_id in IDS}
 
 
 def command(recorder: Recorder, name: str) -> str:

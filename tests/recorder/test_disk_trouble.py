@@ -20,7 +20,7 @@ import pytest
 
 from demo import timecode
 from tests.faults import evidence
-from tests.faults.disks import FailingDisk, failing_disk, small_ext4, small_tmpfs
+from tests.faults.disks import Disk, FailingDisk, failing_disk, small_ext4, small_tmpfs
 from tests.world import Cameras, Recorder, text, wait_until
 
 IDENTITY = ".safe-community-archive.json"
@@ -67,6 +67,7 @@ class Scene:
         wait_until(lambda: self.recorded_until() > now, 20)
         assert self.gaps_since(start) == []
         pictures = self.clip(start, now, path)
+        assert pictures == sorted(set(pictures))
         assert pictures[0] <= start + timedelta(seconds=1)
         assert pictures[-1] >= now - timedelta(seconds=1)
         assert self.witness.missing(pictures) == []
@@ -250,20 +251,48 @@ def test_a_disk_that_fails_for_longer_costs_what_did_not_fit_into_memory_and_tha
 # --- real file systems ------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_costs_no_picture_if_it_has_room_again_soon(cameras: Cameras, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Small:
+    """A small disk in memory, with a recorder on it."""
+
+    disk: Disk
+    scene: Scene
+
+
+@pytest.fixture(scope="module")
+def small_for_all(cameras: Cameras, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    """One for all that comes to a disk which is not there or takes nothing."""
+    directory = tmp_path_factory.mktemp("small")
     with (
-        small_tmpfs(tmp_path / "disk", 16 * MB) as disk,
-        recording_on(disk.at, tmp_path / "recorder", cameras) as scene,
+        small_tmpfs(directory / "disk", 16 * MB) as disk,
+        recording_on(disk.at, directory / "recorder", cameras) as scene,
     ):
-        start = datetime.now(UTC)
-        with scene.answering():
-            ballast = disk.fill()
-            scene.says("full")
-            scene.does_not_record()
-            time.sleep(3)
-            ballast.unlink()
-            scene.says("ok")
-        scene.nothing_lost_since(start, tmp_path / "clip.mp4")
+        yield Small(disk, scene)
+
+
+@pytest.fixture
+def small(small_for_all: Small) -> Iterator[Small]:
+    """Whatever a test has come to, the next one finds the disk mounted, writable and not full."""
+    disk = small_for_all.disk
+    yield small_for_all
+    if not disk.at.is_mount():
+        for left in disk.at.iterdir():
+            left.unlink()
+        disk.come_back()
+    disk.unprotect()
+    (disk.aside / "ballast").unlink(missing_ok=True)
+
+
+def test_a_full_disk_costs_no_picture_if_it_has_room_again_soon(small: Small, tmp_path: Path) -> None:
+    start = datetime.now(UTC)
+    with small.scene.answering():
+        ballast = small.disk.fill()
+        small.scene.says("full")
+        small.scene.does_not_record()
+        time.sleep(3)
+        ballast.unlink()
+        small.scene.says("ok")
+    small.scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
 def test_a_disk_without_inodes_costs_no_picture_if_it_has_some_again_soon(cameras: Cameras, tmp_path: Path) -> None:
@@ -299,39 +328,31 @@ def test_a_file_system_that_turns_read_only_is_let_go_so_that_it_can_be_repaired
         scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
-def test_while_its_mount_is_away_nothing_is_written_below_it(cameras: Cameras, tmp_path: Path) -> None:
-    with (
-        small_tmpfs(tmp_path / "disk", 16 * MB) as disk,
-        recording_on(disk.at, tmp_path / "recorder", cameras) as scene,
-    ):
-        start = datetime.now(UTC)
-        with scene.answering():
-            disk.vanish()
-            scene.says("missing")
-            scene.does_not_record()
-            time.sleep(4)
-            assert list(disk.at.iterdir()) == []
-            disk.come_back()
-            scene.says("ok")
-        scene.nothing_lost_since(start, tmp_path / "clip.mp4")
+def test_while_its_mount_is_away_nothing_is_written_below_it(small: Small, tmp_path: Path) -> None:
+    start = datetime.now(UTC)
+    with small.scene.answering():
+        small.disk.vanish()
+        small.scene.says("missing")
+        small.scene.does_not_record()
+        time.sleep(4)
+        assert list(small.disk.at.iterdir()) == []
+        small.disk.come_back()
+        small.scene.says("ok")
+    small.scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
-def test_a_disk_that_comes_back_read_only_is_said_to_be(cameras: Cameras, tmp_path: Path) -> None:
-    with (
-        small_tmpfs(tmp_path / "disk", 16 * MB) as disk,
-        recording_on(disk.at, tmp_path / "recorder", cameras) as scene,
-    ):
-        start = datetime.now(UTC)
-        with scene.answering():
-            disk.vanish()
-            scene.says("missing")
-            disk.protect()
-            disk.come_back()
-            scene.says("read_only")
-            scene.does_not_record()
-            disk.unprotect()
-            scene.says("ok")
-        scene.nothing_lost_since(start, tmp_path / "clip.mp4")
+def test_a_disk_that_comes_back_read_only_is_said_to_be(small: Small, tmp_path: Path) -> None:
+    start = datetime.now(UTC)
+    with small.scene.answering():
+        small.disk.vanish()
+        small.scene.says("missing")
+        small.disk.protect()
+        small.disk.come_back()
+        small.scene.says("read_only")
+        small.scene.does_not_record()
+        small.disk.unprotect()
+        small.scene.says("ok")
+    small.scene.nothing_lost_since(start, tmp_path / "clip.mp4")
 
 
 def test_a_recorder_that_starts_before_its_disk_is_mounted_waits_for_it(cameras: Cameras, tmp_path: Path) -> None:
@@ -357,21 +378,17 @@ def test_a_recorder_that_starts_before_its_disk_is_mounted_waits_for_it(cameras:
         evidence.check(disk.at, "stop")
 
 
-def test_another_archives_disk_is_not_written_to(cameras: Cameras, tmp_path: Path) -> None:
-    with (
-        small_tmpfs(tmp_path / "disk", 16 * MB) as disk,
-        recording_on(disk.at, tmp_path / "recorder", cameras) as scene,
-    ):
-        start = datetime.now(UTC)
-        with scene.answering():
-            own = (disk.at / IDENTITY).read_bytes()
-            disk.vanish()
-            (disk.at / IDENTITY).write_text(json.dumps({**json.loads(own), "archive_id": "0" * 32}))
-            scene.says("foreign")
-            scene.does_not_record()
-            time.sleep(2)
-            assert [path.name for path in disk.at.iterdir()] == [IDENTITY]
-            (disk.at / IDENTITY).unlink()
-            disk.come_back()
-            scene.says("ok")
-        scene.nothing_lost_since(start, tmp_path / "clip.mp4")
+def test_another_archives_disk_is_not_written_to(small: Small, tmp_path: Path) -> None:
+    start = datetime.now(UTC)
+    with small.scene.answering():
+        own = (small.disk.at / IDENTITY).read_bytes()
+        small.disk.vanish()
+        (small.disk.at / IDENTITY).write_text(json.dumps({**json.loads(own), "archive_id": "0" * 32}))
+        small.scene.says("foreign")
+        small.scene.does_not_record()
+        time.sleep(2)
+        assert [path.name for path in small.disk.at.iterdir()] == [IDENTITY]
+        (small.disk.at / IDENTITY).unlink()
+        small.disk.come_back()
+        small.scene.says("ok")
+    small.scene.nothing_lost_since(start, tmp_path / "clip.mp4")
