@@ -285,6 +285,13 @@ def test_the_hosts_clock_tells_no_step_while_nobody_sets_it() -> None:
     assert abs(clock.utc_us() - utc.to_us(datetime.now(UTC))) < S
 
 
+def test_pictures_before_a_hole_last_as_long_as_they_do() -> None:
+    lost = [unit(n * 9_000, n * S // 10, is_key=n % 10 == 0) for n in range(160) if not 20 <= n < 140]
+    camera = Camera().sees(lost).ends()
+    assert [(group.end_us - group.start_us) for group in camera.groups] == [S, S, S, S]
+    assert camera.starts == [0, S, 14 * S, 15 * S]
+
+
 lengths = st.lists(st.integers(1, 100_000), min_size=1, max_size=30)
 
 

@@ -176,8 +176,9 @@ class Continuity:
         start_us = max(wanted_start_us, self._end_us)
         if wanted_end_us is not None:
             wanted_us = wanted_end_us - start_us
-            if abs(wanted_us - lasts_us) > _EXACT_ENOUGH_US:
-                lasts_us = round(min(max(wanted_us, lasts_us * _SLOWEST), lasts_us * _FASTEST))
+            # What would have to last much longer is followed by a hole, and lasts as long as it does.
+            if abs(wanted_us - lasts_us) > _EXACT_ENOUGH_US and wanted_us <= lasts_us * _FASTEST:
+                lasts_us = round(max(wanted_us, lasts_us * _SLOWEST))
         self._end_us = start_us + lasts_us
         return start_us, lasts_us
 
