@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-import math
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, WSMsgType, WSServerHandshakeError, hdrs
 from yarl import URL
+
+from .fields import format_time, number, parse_time, text
+from .storage import ClockStep, Storage
 
 API_VERSION: Final = 1
 
@@ -83,9 +85,9 @@ class RecorderInfo:
         if data["api_version"] != API_VERSION:
             raise UnsupportedVersion(data["api_version"])
         return cls(
-            recorder_id=_text(data["recorder_id"]),
-            name=_text(data["name"]),
-            version=_text(data["version"]),
+            recorder_id=text(data["recorder_id"]),
+            name=text(data["name"]),
+            version=text(data["version"]),
             camera_file_problem=data.get("camera_file", {}).get("problem"),
         )
 
@@ -140,98 +142,11 @@ class RecorderCamera:
         """Read a Camera document."""
         eldership = data["eldership"]
         return cls(
-            id=_text(data["id"]),
-            name=_text(data["name"]),
-            eldership=Eldership(id=_text(eldership["id"]), name=_text(eldership["name"])),
+            id=text(data["id"]),
+            name=text(data["name"]),
+            eldership=Eldership(id=text(eldership["id"]), name=text(eldership["name"])),
             state=CameraState.parse(data["state"]),
         )
-
-
-class StorageState(StrEnum):
-    """How the archive's disk is; OTHER is a trouble that this version does not know."""
-
-    OK = "ok"
-    MISSING = "missing"
-    FOREIGN = "foreign"
-    READ_ONLY = "read_only"
-    FULL = "full"
-    NO_INODES = "no_inodes"
-    FAILING = "failing"
-    SLOW = "slow"
-    CLOCK = "clock"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """How many days of a camera's footage are wanted and there; not met once space was short before their end."""
-
-    camera_id: str
-    wanted_days: float
-    kept_days: float
-    met: bool
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> Self:
-        """Read an item of a Storage document's retention."""
-        return cls(
-            camera_id=_text(data["camera_id"]),
-            wanted_days=_number(data["wanted_days"]),
-            kept_days=_number(data["kept_days"]),
-            met=_flag(data["met"]),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
-    """How the recorder's disk is, and what it keeps; `days_until_full` is None if space will do."""
-
-    state: StorageState
-    problem: str | None
-    used_bytes: int
-    allowed_bytes: int
-    free_bytes: int
-    disk_bytes: int
-    only_locked_left: bool
-    bytes_per_day: int
-    days_until_full: float | None
-    lost_groups: int
-    compared_days: int
-    days_to_compare: int
-    retention: tuple[Retention, ...]
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> Self:
-        """Read a Storage document."""
-        days_until_full, comparison = data["days_until_full"], data["comparison"]
-        return cls(
-            state=_storage_state(_text(data["state"])),
-            problem=None if data["problem"] is None else _text(data["problem"]),
-            used_bytes=_whole(data["used_bytes"]),
-            allowed_bytes=_whole(data["allowed_bytes"]),
-            free_bytes=_whole(data["free_bytes"]),
-            disk_bytes=_whole(data["disk_bytes"]),
-            only_locked_left=_flag(data["only_locked_left"]),
-            bytes_per_day=_whole(data["bytes_per_day"]),
-            days_until_full=None if days_until_full is None else _number(days_until_full),
-            lost_groups=_whole(data["lost_groups"]),
-            compared_days=_whole(comparison["days_done"]),
-            days_to_compare=_whole(comparison["days"]),
-            retention=tuple(Retention.parse(item) for item in data["retention"]),
-        )
-
-    @property
-    def is_measured(self) -> bool:
-        """False until the recorder has looked at the disk since its start: all but the state says nothing yet."""
-        return self.disk_bytes > 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStep:
-    """The clock of the recorder's computer was set: at what time by the new setting, and by how much (+ forward)."""
-
-    at: datetime
-    by_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,21 +211,6 @@ class HostClockStepped:
 type RecorderEvent = Snapshot | InfoChanged | CameraChanged | CameraRemoved | StorageChanged | HostClockStepped
 
 
-def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 time; a time without an offset raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"expected a time with an offset, got {text!r}")
-    return moment.astimezone(UTC)
-
-
-def format_time(moment: datetime) -> str:
-    """Write a UTC time as the recorder reads it; a naive datetime raises ValueError."""
-    if moment.tzinfo is None:
-        raise ValueError("expected an aware datetime, got a naive one")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 def parse_event(data: Mapping[str, Any]) -> RecorderEvent | None:
     """Read a message of the event stream; None for a type that this version does not know or has no use for."""
     match data["type"]:
@@ -322,11 +222,11 @@ def parse_event(data: Mapping[str, Any]) -> RecorderEvent | None:
         case "camera":
             return CameraChanged(RecorderCamera.parse(data["camera"]))
         case "camera_removed":
-            return CameraRemoved(_text(data["camera_id"]))
+            return CameraRemoved(text(data["camera_id"]))
         case "storage":
             return StorageChanged(Storage.parse(data["storage"]))
         case "clock" if data["kind"] == "host_stepped":
-            return HostClockStepped(ClockStep(at=parse_time(data["at"]), by_s=_number(data["by_s"])))
+            return HostClockStepped(ClockStep(at=parse_time(data["at"]), by_s=number(data["by_s"])))
         case _:
             return None
 
@@ -480,34 +380,6 @@ def _read[T](parse: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> 
         return parse(document)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise NotARecorder(f"the answer is not as the API describes it: {error!r}") from error
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"expected text, got {value!r}")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"expected true or false, got {value!r}")
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"expected a whole number, got {value!r}")
-    return value
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError(f"expected a number, got {value!r}")
-    return float(value)
-
-
-def _storage_state(text: str) -> StorageState:
-    return StorageState(text) if text in StorageState else StorageState.OTHER
 
 
 def _describe(error: Exception) -> str:

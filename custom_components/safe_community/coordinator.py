@@ -15,7 +15,6 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from .client import (
     CameraChanged,
     CameraRemoved,
-    ClockStep,
     Eldership,
     HostClockStepped,
     InfoChanged,
@@ -25,12 +24,12 @@ from .client import (
     RecorderEvent,
     RecorderInfo,
     Snapshot,
-    Storage,
     StorageChanged,
     UnsupportedVersion,
     WrongToken,
 )
 from .const import DOMAIN, LOGGER
+from .storage import ClockStep, Storage
 
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 30.0

@@ -6,9 +6,9 @@ from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 
-from .client import Storage
 from .data import SafeCommunityConfigEntry
 from .members import members_of
+from .storage import Storage
 
 TO_REDACT: Final = {CONF_TOKEN, CONF_URL}
 

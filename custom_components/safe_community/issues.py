@@ -9,9 +9,9 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .client import ClockStep, Storage
 from .const import DOMAIN
 from .coordinator import RecorderCoordinator
+from .storage import ClockStep, Storage
 from .troubles import FORECAST_ID, SETTLING_S, Settled, Trouble, of_camera_file, of_clock_step, of_disk, of_space
 
 CLOCK_STEP_TOLD_S: Final = 86_400

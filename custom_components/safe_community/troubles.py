@@ -8,8 +8,8 @@ from typing import Final
 
 from homeassistant.helpers.issue_registry import IssueSeverity
 
-from .client import ClockStep, Storage, StorageState
 from .coordinator import Recorder
+from .storage import ClockStep, Storage, StorageState
 
 # A disk that takes a few seconds to come round loses nothing: it is neither told nor, once told, taken back so soon.
 SETTLING_S: Final = 10.0

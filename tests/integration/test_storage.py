@@ -19,22 +19,21 @@ from hypothesis import strategies as st
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.safe_community.client import (
-    ClockStep,
     HostClockStepped,
     RecorderInfo,
-    Storage,
     StorageChanged,
-    StorageState,
     parse_event,
 )
-from custom_components.safe_community.const import DOMAIN
+from custom_components.safe_community.const import DOMAIN, LANGUAGES
 from custom_components.safe_community.coordinator import Recorder as KnownRecorder
 from custom_components.safe_community.coordinator import after
+from custom_components.safe_community.storage import ClockStep, Storage, StorageState
 from custom_components.safe_community.troubles import (
     SETTLING_S,
     STATES,
     Settled,
     Trouble,
+    of_camera_file,
     of_clock_step,
     of_disk,
     of_space,
@@ -318,7 +317,7 @@ def test_a_later_recorder_may_say_more_and_an_unknown_state_is_told_with_the_rec
     "changes",
     [
         {"state": 1},
-        {"problem": ""},
+        {"problem": 5},
         {"used_bytes": "many"},
         {"used_bytes": True},
         {"used_bytes": 1.5},
@@ -332,6 +331,11 @@ def test_a_later_recorder_may_say_more_and_an_unknown_state_is_told_with_the_rec
 def test_a_storage_that_is_not_as_described_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         storage(**changes)
+
+
+def test_trouble_for_which_the_recorder_has_no_words_is_told_by_its_name() -> None:
+    (trouble,) = of_disk(KNOWN, Settled().after(storage(state="missing", problem=""), 0))
+    assert trouble.placeholders["problem"] == "missing"
 
 
 def test_clocks_of_cameras_and_later_kinds_of_steps_are_left_out() -> None:
@@ -474,17 +478,32 @@ def test_what_can_wait_is_told_only_after_ten_seconds_of_something_else(said: li
 # --- the words --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", ["en", "lt", "lv"])
-def test_every_text_says_all_that_it_is_given(language: str) -> None:
+def every_trouble() -> list[Trouble]:
+    """One of each."""
+    known = replace(KNOWN, info=replace(KNOWN.info, camera_file_problem="line 3, column 1: …"))
     found = storage(only_locked_left=True, days_until_full=3, retention=[kept("stotele", 11.4, met=False)])
-    troubles = of_space(KNOWN, found, forecast_told=False)
+    step = ClockStep(at=datetime(2026, 11, 22, tzinfo=UTC), by_s=5)
+    troubles = of_camera_file(known) + of_space(known, found, forecast_told=False) + of_clock_step(known, step, VILNIUS)
     for state in STATES:
-        troubles += of_disk(KNOWN, Settled(state, "the problem"))
-    troubles += of_clock_step(KNOWN, ClockStep(at=datetime(2026, 11, 22, tzinfo=UTC), by_s=5), VILNIUS)
-    assert len(troubles) == len({trouble.id for trouble in troubles}) == len(STATES) + 4
-    for trouble in troubles:
+        troubles += of_disk(known, Settled(state, "the problem"))
+    return troubles
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_says_all_that_it_is_given(language: str) -> None:
+    for trouble in every_trouble():
         title, description = (
             texts(language)[f"issues.{trouble.translation_key}.{part}"] for part in ("title", "description")
         )
         assert placeholders(title) == set()
         assert placeholders(description) == trouble.placeholders.keys()
+
+
+def test_the_documentation_lists_every_repair_with_its_severity() -> None:
+    section = (ROOT / "docs/integration.md").read_text().partition("## Repairs")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
+    listed = {(title, severity) for title, _, severity in rows[2:]}
+    assert listed == {
+        (texts("en")[f"issues.{trouble.translation_key}.title"], trouble.severity.value) for trouble in every_trouble()
+    }
+    assert len(rows[2:]) == len(listed) == len({trouble.id for trouble in every_trouble()})
