@@ -62,6 +62,14 @@ def test_over_quota_the_oldest_goes_first_but_never_what_is_being_written() -> N
     assert pressed(800) == []
 
 
+def test_when_space_is_short_some_more_is_made_free_so_that_it_lasts_a_while() -> None:
+    rows = [row(f"a/{n}", 10 - n) for n in range(5)]
+    assert len(decide([], rows, [], NOW_US, 500, 450, margin_bytes=150).pressed) == 2
+    assert decide([], rows, [], NOW_US, 500, 500, margin_bytes=150).pressed == []
+    decision = decide([], rows, [], NOW_US, 500, 0, margin_bytes=150)
+    assert (len(decision.pressed), decision.short_bytes) == (5, 0)
+
+
 def test_only_so_much_of_the_archive_is_looked_at_as_space_is_wanted() -> None:
     looked_at: list[str] = []
 

@@ -24,6 +24,7 @@ from .index import RecordingRow, open_index
 from .layout import FILE_S, files_set_aside
 from .notes import remove_notes, write_lock
 from .place import Place
+from .pressed import Pressed
 from .recovery import Recovered, compare_everything, read_file, repair_newest, take_in_notes
 from .retention import (
     DAY_US,
@@ -54,7 +55,8 @@ _NOTES_US = 400 * DAY_US
 # When the clock leaps ahead by more than this, nothing is deleted for an hour: it may be wrong.
 _LEAP_US = DAY_US
 _LEAP_PAUSE_US = 3_600 * SECOND_US
-_FULLY_KEPT = 0.99
+# When space is short, an hour's worth is made free.
+_PRESSURE_MARGIN_US = 3_600 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Archive:
         self._read_file = lru_cache(maxsize=256)(self._parse)
         self._cameras: dict[str, CameraArchive] = {}
         self._locks: dict[str, Lock] = {}
-        self._pressed_until_us: dict[str, int] = {}
+        self._pressed = Pressed(data / "pressed.json")
         self._leapt_at_us: int | None = None
         self._comparison: asyncio.Task[None] | None = None
         self._repaired = 0
@@ -133,6 +135,7 @@ class Archive:
         self._index, self._empty = await self._keep(open_index, self._index_path)
         self._place = Place(self._root, self._index, self._disk, self._storage, self._file_s)
         self._locks = {lock.id: lock for lock in await self._keep(self._index.locks)}
+        await self._keep(self._pressed.load)
         newest_us = max((await self._keep(self._newest_ends)).values(), default=None)
         if newest_us is not None and self._host.utc_us() - newest_us > _LEAP_US:
             self._leapt_at_us = steady_us()
@@ -242,21 +245,21 @@ class Archive:
         if by_us > _LEAP_US:
             self._leapt_at_us = steady_us()
 
-    async def delete_expired(self) -> Decision:
-        """Deletes what has to go now; what it was."""
+    async def delete_expired(self, *, past_days: bool = True) -> Decision:
+        """Deletes what has to go now, past its days (unless told otherwise) or for want of space; what it was."""
         space = await self._keep(self._root.space)
         now_us = self._host.utc_us()
         used = self._index.used_bytes
         allowed = allowed_bytes(used, space.free_bytes, space.disk_bytes, self._storage)
-        cutoffs = {} if self._clock_is_doubtful() else self._cutoffs(now_us)
-        decision = await self._keep(self._decide, cutoffs, now_us, used, allowed)
+        cutoffs = self._cutoffs(now_us) if past_days and not self._clock_is_doubtful() else {}
+        margin = self.status.bytes_per_day * _PRESSURE_MARGIN_US // DAY_US
+        decision = await self._keep(self._decide, cutoffs, now_us, used, allowed, margin)
         if decision.expired or decision.pressed:
             await self._keep(self._delete, decision, now_us)
-        for row in decision.pressed:
-            if row.end_us > self._served_from_us(row.camera_id, now_us):
-                self._pressed_until_us[row.camera_id] = max(
-                    row.end_us, self._pressed_until_us.get(row.camera_id, row.end_us)
-                )
+        early = [row for row in decision.pressed if row.end_us > self._served_from_us(row.camera_id, now_us)]
+        if early:
+            self._pressed.note((row.camera_id, row.end_us) for row in early)
+            await self._keep(self._pressed.save)
         await self._tell_space(space, now_us, allowed, decision)
         return decision
 
@@ -310,12 +313,14 @@ class Archive:
         self._set_status(state=state, problem=problem, lost_groups=lost)
 
     async def _run_retention(self) -> None:
+        # Each run is proved in the audit log: hourly keeps that readable. Nobody is shown what is past its days anyway.
         tidied_us: int | None = None
         # The second time soon, when the cameras have begun: then the figures tell of them.
         for pause_s in chain([_FIRST_RETENTION_S], repeat(_RETENTION_EVERY_S)):
             try:
-                await self.delete_expired()
-                if tidied_us is None or steady_us() - tidied_us > _TIDY_EVERY_US:
+                due = tidied_us is None or steady_us() - tidied_us > _TIDY_EVERY_US
+                await self.delete_expired(past_days=due)
+                if due and not self._clock_is_doubtful():
                     await self._keep(self._tidy)
                     tidied_us = steady_us()
             except RootError:
@@ -419,11 +424,11 @@ class Archive:
     def _cutoffs(self, now_us: int) -> dict[str, int]:
         return {camera_id: self._served_from_us(camera_id, now_us) for camera_id in self._index.cameras()}
 
-    def _decide(self, cutoffs: Mapping[str, int], now_us: int, used: int, allowed: int) -> Decision:
+    def _decide(self, cutoffs: Mapping[str, int], now_us: int, used: int, allowed: int, margin: int) -> Decision:
         past = [
             row for camera_id, before_us in cutoffs.items() for row in self._index.ended_before(camera_id, before_us)
         ]
-        return decide(past, self._index.everything(), list(self._locks.values()), now_us, used, allowed)
+        return decide(past, self._index.everything(), list(self._locks.values()), now_us, used, allowed, margin)
 
     def _delete(self, decision: Decision, now_us: int) -> None:
         for reason, rows in (("retention", decision.expired), ("pressure", decision.pressed)):
@@ -445,8 +450,6 @@ class Archive:
     def _tidy(self) -> None:
         """Deletes what no row tells of: old notes, and footage that was set aside and is past its days."""
         now_us = self._host.utc_us()
-        if self._clock_is_doubtful():
-            return
         self._index.forget_notes(now_us - _NOTES_US)
         remove_notes(self._root, now_us - _NOTES_US)
         for camera_id, path, since_s in list(files_set_aside(self._root.path)):
@@ -508,12 +511,12 @@ class Archive:
     def _kept(self, camera_id: str, first_us: int | None, now_us: int) -> Kept:
         """Retention is not met from when footage goes before its days until all of that would have gone anyway."""
         wanted = self._days_of(camera_id)
-        pressed_us = self._pressed_until_us.get(camera_id)
-        if pressed_us is not None and pressed_us <= self._served_from_us(camera_id, now_us):
-            del self._pressed_until_us[camera_id]
-            pressed_us = None
-        kept_days = min(wanted, max(0.0, (now_us - first_us) / DAY_US)) if first_us is not None else 0.0
-        return Kept(camera_id, wanted, round(kept_days, 2), pressed_us is None)
+        pressed_us = self._pressed.until_us(camera_id)
+        met = pressed_us is None or pressed_us <= self._served_from_us(camera_id, now_us)
+        # Older footage may be there: it is locked.
+        from_us = first_us if met else pressed_us
+        kept_days = 0.0 if from_us is None else min(wanted, max(0.0, (now_us - from_us) / DAY_US))
+        return Kept(camera_id, wanted, round(kept_days, 2), met)
 
     def _first_starts(self) -> dict[str, int]:
         found = ((camera_id, self._index.first_start_us(camera_id)) for camera_id in self._index.cameras())

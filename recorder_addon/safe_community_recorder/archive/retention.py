@@ -78,8 +78,12 @@ def decide(
     now_us: int,
     used_bytes: int,
     allowed: int,
+    margin_bytes: int = 0,
 ) -> Decision:
-    """The files to delete, oldest first. `oldest_first` is only read as far as space is wanted."""
+    """The files to delete, oldest first. `oldest_first` is only read as far as space is wanted.
+
+    Once space is short, `margin_bytes` more are made free, so that this is not done over and over for a file or two.
+    """
     held: dict[str, list[Lock]] = {}
     for lock in locks:
         if lock.holds(now_us):
@@ -97,7 +101,7 @@ def decide(
             if row.complete and row.path not in gone and not locked(row):
                 pressed.append(row)
                 excess -= row.size_bytes
-                if excess <= 0:
+                if excess + margin_bytes <= 0:
                     break
     return Decision(expired, pressed, max(0, excess))
 
