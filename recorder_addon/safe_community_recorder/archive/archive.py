@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,11 +18,12 @@ from ..clock import HostClock, steady_us
 from ..media.boxes import BoxError
 from ..media.clip import Clip, NoFootageError, build_clip
 from ..media.cmaf import RecordingFile
-from ..utc import SECOND_US, to_text
+from ..utc import SECOND_US
 from .camera import CameraArchive
+from .deletion import Deletion, Kept
 from .index import RecordingRow, open_index
-from .layout import FILE_S, files_set_aside
-from .notes import remove_notes, write_lock
+from .layout import FILE_S
+from .notes import write_lock
 from .place import Place
 from .pressed import Pressed
 from .recovery import Recovered, compare_everything, read_file, repair_newest, take_in_notes
@@ -30,13 +31,10 @@ from .retention import (
     DAY_US,
     Decision,
     Storage,
-    allowed_bytes,
-    days_until_full,
-    decide,
     served,
     served_from_us,
 )
-from .root import ArchiveRoot, RootError, Space, StorageState
+from .root import ArchiveRoot, RootError, StorageState
 from .timeline import ClockEvent, Day, Gap, Lock, Observation, Span, clamped, day_of, local_days, spans
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,23 +48,6 @@ _STOP_S = 3.0
 _START_S = 10.0
 _TIDY_EVERY_US = 3_600 * SECOND_US
 _TELL_DAYS = 50
-# Gaps and observations are remembered longer than footage.
-_NOTES_US = 400 * DAY_US
-# When the clock leaps ahead by more than this, nothing is deleted for an hour: it may be wrong.
-_LEAP_US = DAY_US
-_LEAP_PAUSE_US = 3_600 * SECOND_US
-# When space is short, an hour's worth is made free.
-_PRESSURE_MARGIN_US = 3_600 * SECOND_US
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """How long a camera's footage is kept, in days: as wanted, and as far as space allowed it of late."""
-
-    camera_id: str
-    wanted_days: float
-    kept_days: float
-    met: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +88,7 @@ class Archive:
         on_status: Callable[[StorageStatus], None] = lambda _status: None,
     ) -> None:
         self._root = ArchiveRoot(root, data)
-        self._index_path = data / "index.sqlite"
+        self._data = data
         self._storage = storage
         self._days_of = days_of
         self._host = host or HostClock()
@@ -122,8 +103,6 @@ class Archive:
         self._read_file = lru_cache(maxsize=256)(self._parse)
         self._cameras: dict[str, CameraArchive] = {}
         self._locks: dict[str, Lock] = {}
-        self._pressed = Pressed(data / "pressed.json")
-        self._leapt_at_us: int | None = None
         self._comparison: asyncio.Task[None] | None = None
         self._repaired = 0
         self._stopping = False
@@ -132,13 +111,14 @@ class Archive:
 
     async def start(self) -> None:
         """Opens the index, and repairs what the last stop left behind if the disk is there."""
-        self._index, self._empty = await self._keep(open_index, self._index_path)
+        self._index, self._empty = await self._keep(open_index, self._data / "index.sqlite")
         self._place = Place(self._root, self._index, self._disk, self._storage, self._file_s)
         self._locks = {lock.id: lock for lock in await self._keep(self._index.locks)}
-        await self._keep(self._pressed.load)
+        self._deletion = Deletion(self._place, self._host, self._audit, Pressed(self._data / "pressed.json"))
+        await self._keep(self._deletion.load)
         newest_us = max((await self._keep(self._newest_ends)).values(), default=None)
-        if newest_us is not None and self._host.utc_us() - newest_us > _LEAP_US:
-            self._leapt_at_us = steady_us()
+        if newest_us is not None:
+            self._deletion.clock_leapt(self._host.utc_us() - newest_us)
         try:
             async with asyncio.timeout(_START_S):
                 await self._repair()
@@ -242,26 +222,23 @@ class Archive:
 
     def clock_stepped(self, by_us: int) -> None:
         """The host's clock was set. A leap ahead may be an error: deleting waits."""
-        if by_us > _LEAP_US:
-            self._leapt_at_us = steady_us()
+        self._deletion.clock_leapt(by_us)
 
     async def delete_expired(self, *, past_days: bool = True) -> Decision:
         """Deletes what has to go now, past its days (unless told otherwise) or for want of space; what it was."""
-        space = await self._keep(self._root.space)
-        now_us = self._host.utc_us()
-        used = self._index.used_bytes
-        allowed = allowed_bytes(used, space.free_bytes, space.disk_bytes, self._storage)
-        cutoffs = self._cutoffs(now_us) if past_days and not self._clock_is_doubtful() else {}
-        margin = self.status.bytes_per_day * _PRESSURE_MARGIN_US // DAY_US
-        decision = await self._keep(self._decide, cutoffs, now_us, used, allowed, margin)
-        if decision.expired or decision.pressed:
-            await self._keep(self._delete, decision, now_us)
-        early = [row for row in decision.pressed if row.end_us > self._served_from_us(row.camera_id, now_us)]
-        if early:
-            self._pressed.note((row.camera_id, row.end_us) for row in early)
-            await self._keep(self._pressed.save)
-        await self._tell_space(space, now_us, allowed, decision)
-        return decision
+        locks, cameras = list(self._locks.values()), list(self._cameras)
+        outcome = await self._keep(self._deletion.run, self._days_of, locks, cameras, past_days=past_days)
+        self._set_status(
+            used_bytes=outcome.used_bytes,
+            allowed_bytes=outcome.allowed_bytes,
+            free_bytes=outcome.space.free_bytes,
+            disk_bytes=outcome.space.disk_bytes,
+            only_locked_left=outcome.only_locked_left,
+            bytes_per_day=outcome.bytes_per_day,
+            days_until_full=outcome.days_until_full,
+            kept=outcome.kept,
+        )
+        return outcome.decision
 
     async def _run_watch(self) -> None:
         try:
@@ -277,6 +254,8 @@ class Archive:
                 except (OSError, SQLAlchemyError) as error:
                     _LOGGER.error("archive cannot be looked after", extra={"problem": str(error)})
                     self._set_status(state=StorageState.FAILING, problem=str(error))
+                except Exception:
+                    _LOGGER.exception("archive not looked after")
                 await asyncio.sleep(_LOOK_EVERY_S)
         finally:
             self._stopping = True
@@ -320,13 +299,15 @@ class Archive:
             try:
                 due = tidied_us is None or steady_us() - tidied_us > _TIDY_EVERY_US
                 await self.delete_expired(past_days=due)
-                if due and not self._clock_is_doubtful():
-                    await self._keep(self._tidy)
+                if due and await self._keep(self._deletion.tidy, self._days_of):
                     tidied_us = steady_us()
             except RootError:
                 pass
             except (OSError, SQLAlchemyError) as error:
                 _LOGGER.error("footage cannot be deleted", extra={"problem": str(error)})
+            except Exception:
+                # A defect of ours must not end housekeeping for good.
+                _LOGGER.exception("footage not deleted")
             await asyncio.sleep(pause_s)
 
     async def _repair(self) -> None:
@@ -416,111 +397,6 @@ class Archive:
     def _parse(self, path: str, size_bytes: int) -> RecordingFile:
         """Files only grow, so that path and size name a content."""
         return read_file(Path(path))
-
-    def _clock_is_doubtful(self) -> bool:
-        leapt = self._leapt_at_us is not None and steady_us() - self._leapt_at_us < _LEAP_PAUSE_US
-        return leapt or not self._host.is_set
-
-    def _cutoffs(self, now_us: int) -> dict[str, int]:
-        return {camera_id: self._served_from_us(camera_id, now_us) for camera_id in self._index.cameras()}
-
-    def _decide(self, cutoffs: Mapping[str, int], now_us: int, used: int, allowed: int, margin: int) -> Decision:
-        past = [
-            row for camera_id, before_us in cutoffs.items() for row in self._index.ended_before(camera_id, before_us)
-        ]
-        return decide(past, self._index.everything(), list(self._locks.values()), now_us, used, allowed, margin)
-
-    def _delete(self, decision: Decision, now_us: int) -> None:
-        for reason, rows in (("retention", decision.expired), ("pressure", decision.pressed)):
-            if not rows:
-                continue
-            # First from the index: should the run end here, the files are found again and deleted again.
-            self._index.remove(rows)
-            done = 0
-            try:
-                for row in rows:
-                    self._root.remove(row.path)
-                    done += 1
-            except OSError:
-                self._index.put_many(rows[done:])
-                raise
-            finally:
-                self._prove(reason, rows[:done])
-
-    def _tidy(self) -> None:
-        """Deletes what no row tells of: old notes, and footage that was set aside and is past its days."""
-        now_us = self._host.utc_us()
-        self._index.forget_notes(now_us - _NOTES_US)
-        remove_notes(self._root, now_us - _NOTES_US)
-        for camera_id, path, since_s in list(files_set_aside(self._root.path)):
-            since_us = round(since_s * SECOND_US)
-            if since_us < self._served_from_us(camera_id, now_us):
-                size_bytes = (self._root.path / path).stat().st_size
-                self._root.remove(path)
-                self._prove("set aside", [RecordingRow(path, camera_id, since_us, since_us, size_bytes, True)])
-
-    def _prove(self, reason: str, rows: Sequence[RecordingRow]) -> None:
-        if not rows:
-            return
-        cameras: dict[str, dict[str, object]] = {}
-        for camera_id in sorted({row.camera_id for row in rows}):
-            mine = [row for row in rows if row.camera_id == camera_id]
-            cameras[camera_id] = {
-                "files": len(mine),
-                "bytes": sum(row.size_bytes for row in mine),
-                "from": to_text(min(row.start_us for row in mine)),
-                "to": to_text(max(row.end_us for row in mine)),
-            }
-        total = sum(row.size_bytes for row in rows)
-        figures = {"reason": reason, "files": len(rows), "bytes": total, "cameras": cameras}
-        self._audit.append("footage_deleted", figures)
-        level = logging.INFO if reason == "retention" else logging.WARNING
-        _LOGGER.log(
-            level,
-            "footage deleted" if reason == "retention" else "footage deleted before its days: space is short",
-            extra={"files": len(rows), "size_bytes": total},
-        )
-
-    async def _tell_space(self, space: Space, now_us: int, allowed: int, decision: Decision) -> None:
-        used = self._index.used_bytes
-        first_us = await self._keep(self._first_starts)
-        day_bytes = await self._keep(self._index.bytes_between, now_us - DAY_US, now_us)
-        watched_us = min(DAY_US, now_us - min(first_us.values(), default=now_us))
-        per_day = day_bytes * DAY_US // watched_us if watched_us > 0 else 0
-        cameras = sorted({*first_us, *self._cameras})
-        average_days = sum(map(self._days_of, cameras)) / len(cameras) if cameras else 0.0
-        kept = tuple(self._kept(camera_id, first_us.get(camera_id), now_us) for camera_id in cameras)
-        for entry in kept:
-            former = next((other for other in self.status.kept if other.camera_id == entry.camera_id), None)
-            if not entry.met and (former is None or former.met):
-                _LOGGER.warning(
-                    "retention not met",
-                    extra={"camera": entry.camera_id, "wanted_days": entry.wanted_days, "kept_days": entry.kept_days},
-                )
-        self._set_status(
-            used_bytes=used,
-            allowed_bytes=allowed,
-            free_bytes=space.free_bytes,
-            disk_bytes=space.disk_bytes,
-            only_locked_left=decision.short_bytes > 0 and not decision.pressed and used > 0,
-            bytes_per_day=per_day,
-            days_until_full=days_until_full(used, allowed, per_day, round(per_day * average_days)),
-            kept=kept,
-        )
-
-    def _kept(self, camera_id: str, first_us: int | None, now_us: int) -> Kept:
-        """Retention is not met from when footage goes before its days until all of that would have gone anyway."""
-        wanted = self._days_of(camera_id)
-        pressed_us = self._pressed.until_us(camera_id)
-        met = pressed_us is None or pressed_us <= self._served_from_us(camera_id, now_us)
-        # Older footage may be there: it is locked.
-        from_us = first_us if met else pressed_us
-        kept_days = 0.0 if from_us is None else min(wanted, max(0.0, (now_us - from_us) / DAY_US))
-        return Kept(camera_id, wanted, round(kept_days, 2), met)
-
-    def _first_starts(self) -> dict[str, int]:
-        found = ((camera_id, self._index.first_start_us(camera_id)) for camera_id in self._index.cameras())
-        return {camera_id: start_us for camera_id, start_us in found if start_us is not None}
 
     def _newest_ends(self) -> dict[str, int]:
         found = ((camera_id, self._index.last_end_us(camera_id)) for camera_id in self._index.cameras())

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..cause import Cause
+from . import database
 from .schema import CLOCK_EVENT, GAP, LOCK, OBSERVATION, RECORDING, UnknownRevisionError, upgrade
 from .timeline import ClockEvent, Gap, Lock, Observation
 
@@ -64,8 +65,7 @@ class Index:
         self._begin()
 
     def _begin(self) -> None:
-        self._engine = sa.create_engine(f"sqlite:///{self._path}", connect_args={"timeout": 30})
-        sa.event.listen(self._engine, "connect", _configure)
+        self._engine = database.connect(self._path)
         upgrade(self._engine)
         query = sa.select(RECORDING.c.camera_id, sa.func.sum(RECORDING.c.size_bytes)).group_by(RECORDING.c.camera_id)
         with self._engine.connect() as connection:
@@ -76,7 +76,7 @@ class Index:
         """Puts the database aside and begins an empty one; files being written stay known."""
         with self._lock:
             self._engine.dispose()
-            _put_aside(self._path, reason)
+            database.put_aside(self._path, reason)
             self._pending.clear()
             self._used.clear()
             self._begin()
@@ -372,9 +372,11 @@ class Index:
                         operation(connection)
             except SQLAlchemyError as error:
                 if not self.failing:
-                    _LOGGER.error("index cannot be written; it is tried again", extra={"problem": _reason(error)})
+                    _LOGGER.error(
+                        "index cannot be written; it is tried again", extra={"problem": database.reason(error)}
+                    )
                 self.failing = True
-                self.damaged = self.damaged or (isinstance(error, DatabaseError) and not _is_passing(error))
+                self.damaged = self.damaged or (isinstance(error, DatabaseError) and not database.is_passing(error))
                 return False
             if self.failing:
                 _LOGGER.info("index is written again", extra={"pending": len(operations)})
@@ -407,56 +409,8 @@ class Index:
             with self._engine.connect() as connection:
                 return connection.execute(query).all()
         except DatabaseError as error:
-            self.damaged = self.damaged or not _is_passing(error)
+            self.damaged = self.damaged or not database.is_passing(error)
             raise
-
-
-def open_index(path: Path) -> tuple[Index, bool]:
-    """The index at a path, and whether it knows nothing of the files yet.
-
-    One that is damaged or comes from a newer version is put aside: the files tell everything again.
-    """
-    known = path.exists()
-    if known and (problem := _damage(path)) is not None:
-        _put_aside(path, problem)
-        known = False
-    try:
-        return Index(path), not known
-    except (DatabaseError, UnknownRevisionError) as error:
-        if not path.exists() or _is_passing(error):
-            raise
-        _put_aside(path, _reason(error))
-        return Index(path), True
-
-
-def _damage(path: Path) -> str | None:
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-    try:
-        with engine.connect() as connection:
-            verdict = str(connection.execute(sa.text("PRAGMA quick_check(1)")).scalar())
-    except DatabaseError as error:
-        return None if _is_passing(error) else _reason(error)
-    finally:
-        engine.dispose()
-    return None if verdict == "ok" else verdict
-
-
-def _is_passing(error: Exception) -> bool:
-    """True for what has nothing to do with the database's content: locked, full, read-only."""
-    text = str(getattr(error, "orig", error))
-    return not any(word in text for word in ("malformed", "not a database", "corrupt", "revision", "no such", "has no"))
-
-
-def _put_aside(path: Path, problem: str) -> None:
-    aside = path.with_name(f"{path.name}.unusable")
-    _LOGGER.error("index is unusable and made anew from the files", extra={"problem": problem, "aside": aside.name})
-    for suffix in ("", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)
 
 
 def _values(row: RecordingRow) -> dict[str, object]:
@@ -469,8 +423,19 @@ def _upsert(connection: sa.Connection, row: RecordingRow) -> None:
         connection.execute(sa.insert(RECORDING).values(_values(row)))
 
 
-def _configure(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
+def open_index(path: Path) -> tuple[Index, bool]:
+    """The index at a path, and whether it knows nothing of the files yet.
+
+    One that is damaged or comes from a newer version is put aside: the files tell everything again.
+    """
+    known = path.exists()
+    if known and (problem := database.damage(path)) is not None:
+        database.put_aside(path, problem)
+        known = False
+    try:
+        return Index(path), not known
+    except (DatabaseError, UnknownRevisionError) as error:
+        if not path.exists() or database.is_passing(error):
+            raise
+        database.put_aside(path, database.reason(error))
+        return Index(path), True
