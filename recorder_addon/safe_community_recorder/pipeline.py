@@ -152,6 +152,7 @@ class Pipeline:
         """The camera as openapi.json's Camera."""
         state = self._state
         video = state.video
+        trouble = self._recording.trouble if self._recording is not None else None
         return {
             "id": self.camera.id,
             "name": self.camera.name,
@@ -159,7 +160,7 @@ class Pipeline:
             "state": {
                 "connection": state.connection.value,
                 "since": utc.to_text(self._since_us),
-                "problem": state.problem,
+                "problem": state.problem or (trouble and f"footage cannot be written: {trouble[1]}"),
                 "recording": self._recording is not None and self._recording.recording,
                 "motion": self._watch.motion,
                 "codec": video.codec if video else None,

@@ -169,7 +169,14 @@ def check_index(recorder: Recorder, kept: dict[str, Any], copy: Path) -> None:
     rebuilt = Recorder(copy)
     write_camera_file(rebuilt, lambda _: NOWHERE)
     rebuilt.start()
+
+    def compared() -> bool:
+        done = rebuilt.ask("/api/v1/storage").json["comparison"]
+        return bool(done["days"]) and done["days_done"] == done["days"]
+
     try:
+        # Old footage is taken in while recording already goes on.
+        wait_until(compared, 20)
         assert answers(rebuilt) == kept
     finally:
         rebuilt.stop()
