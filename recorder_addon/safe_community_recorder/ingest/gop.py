@@ -22,6 +22,9 @@ _LATE_BEGINNING_US = 5 * SECOND_US
 # Beyond this it is no stalling network but another clock.
 _LONGEST_STALL_US = 20 * SECOND_US
 _WINDOW_US = 120 * SECOND_US
+# A clock that goes wrong by more than this from one of these times to the next is worth telling, once a connection. It
+# is followed all the same.
+_DRIFT_US = SECOND_US // 2
 # A camera whose clock NTP keeps right says when a picture was taken (RTCP sender reports). It is believed while its
 # pictures arrive this long after they were taken; once believed, a little longer.
 _BELIEVED_US = (-SECOND_US // 10, SECOND_US)
@@ -40,6 +43,7 @@ class ClockChange(StrEnum):
     """What happened to a clock."""
 
     CAMERA_JUMPED = "camera_jumped"
+    CAMERA_DRIFTS = "camera_drifts"
     CAMERA_SENSELESS = "camera_senseless"
     HOST_STEPPED = "host_stepped"
 
@@ -88,6 +92,7 @@ class CameraClock:
         self._floor_us = self._former_floor_us = 0
         self._window_us = 0
         self._believed = False
+        self._drift_told = False
         self._key: AccessUnit | None = None
         self._senseless_groups = 0
 
@@ -120,6 +125,10 @@ class CameraClock:
 
     def _follow(self, epoch: _Epoch, zero_us: int, unit: AccessUnit) -> None:
         if unit.arrival_us - self._window_us > _WINDOW_US:
+            drift_us = self._former_floor_us - self._floor_us
+            if abs(drift_us) > _DRIFT_US and not self._drift_told:
+                self._drift_told = True
+                self._on_change(ClockChange.CAMERA_DRIFTS, drift_us)
             self._former_floor_us, self._floor_us = self._floor_us, zero_us
             self._window_us = unit.arrival_us
         self._floor_us = min(self._floor_us, zero_us)
