@@ -252,3 +252,38 @@ def test_killed_in_the_middle_of_a_write_it_cuts_off_the_torn_tail(cameras: Came
         recorder.stop()
         assert all(evidence.read(path).closed for path in torn)
         check_files(disk.at)
+
+
+def wait_for_spans(recorder: Recorder, number: int) -> None:
+    """Until each camera has footage in so many pieces."""
+    wait_until(lambda: all(len(recorder.timeline(camera_id)["spans"]) == number for camera_id in IDS))
+
+
+def test_a_gap_whose_end_was_not_noted_any_more_ends_with_the_footage_after_it(
+    recorder: Recorder, cameras: Cameras, tmp_path: Path
+) -> None:
+    write_camera_file(recorder, cameras.url)
+    for spans in (1, 2):
+        recorder.start()
+        wait_for_spans(recorder, spans)
+        before = {camera_id: recorder.timeline(camera_id)["gaps"] for camera_id in IDS}
+        recorder.stop()
+    # As if it had been killed when footage came again, just before it wrote the end of the gap.
+    for notes in recorder.archive.rglob("notes.jsonl"):
+        lines = notes.read_text().splitlines()
+        assert '"end": null' not in lines.pop()
+        notes.write_text("\n".join(lines) + "\n")
+    for index_left in (True, False):
+        again = Recorder(tmp_path / f"again-{index_left}")
+        shutil.copytree(recorder.directory / "data", again.directory / "data")
+        if not index_left:
+            (again.directory / "data" / "index.sqlite").unlink()
+        write_camera_file(again, lambda _: NOWHERE)
+        again.start()
+        try:
+            for camera_id, (_, timeline) in answers(again).items():
+                assert timeline["gaps"][:-1] == before[camera_id]
+                assert len(timeline["spans"]) == 2
+        finally:
+            again.stop()
+        command(again, "check")
