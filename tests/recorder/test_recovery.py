@@ -281,6 +281,46 @@ async def test_torn_and_senseless_lines_beside_the_footage_are_passed_over(folde
     assert read_locks(folder.archive) == locks
 
 
+@pytest.mark.parametrize("index_left", [True, False])
+async def test_after_a_power_cut_index_and_notes_give_each_other_what_they_lack(
+    folder: Folder, index_left: bool
+) -> None:
+    await recorded(folder)
+    kept = of_index(folder)
+    (path,) = folder.archive.rglob("notes.jsonl")
+    lines = [line for line in path.read_text().splitlines() if line]
+    assert len(lines) == 6
+    if index_left:
+        # The database has got it, the text has not: the ends of both gaps, and all that came after them.
+        path.write_text("\n".join(line for line in lines[:3] if '"end": "' not in line))
+    else:
+        # The text has got it, the database has not.
+        with sqlite3.connect(folder.index) as database:
+            database.execute("DELETE FROM observation")
+            database.execute("DELETE FROM clock_event")
+            database.execute("UPDATE gap SET end_us = NULL")
+        database.close()
+    await restarted(folder)
+    assert of_index(folder) == kept
+    assert maintenance.check(folder.path, folder.archive) == 0
+    assert of_files(folder) == kept
+
+
+async def test_a_gap_whose_end_nobody_noted_ends_with_the_footage_after_it(folder: Folder) -> None:
+    await recorded(folder)
+    kept = of_index(folder)
+    (path,) = folder.archive.rglob("notes.jsonl")
+    path.write_text(
+        "".join(f"{line}\n" for line in path.read_text().splitlines() if '"gap"' not in line or "null" in line)
+    )
+    with sqlite3.connect(folder.index) as database:
+        database.execute("UPDATE gap SET end_us = NULL WHERE cause = 'camera_unreachable'")
+    database.close()
+    await restarted(folder)
+    assert of_index(folder) == kept
+    assert maintenance.check(folder.path, folder.archive) == 0
+
+
 # --- the database -----------------------------------------------------------------------------------------------------
 
 

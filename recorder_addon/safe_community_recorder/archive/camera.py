@@ -280,8 +280,8 @@ class CameraArchive:
             self._write_gap(self._gap)
 
     def _write_gap(self, gap: Gap) -> None:
-        self._place.index.put_gap(self.camera_id, gap)
         self._keep_note(gap)
+        self._place.index.put_gap(self.camera_id, gap)
 
     def _keep_note(self, note: Note) -> None:
         self._unwritten_notes.append(note)

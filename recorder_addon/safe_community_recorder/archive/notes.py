@@ -20,6 +20,7 @@ NOTES_NAME = "notes.jsonl"
 LOCKS_NAME = "locks.jsonl"
 
 type Note = Gap | Observation | ClockEvent
+type Key = tuple[object, ...]
 
 
 def write_note(root: ArchiveRoot, camera_id: str, note: Note) -> None:
@@ -71,20 +72,26 @@ def read_notes(root: Path) -> Iterator[tuple[str, Note]]:
     """(camera id, note) of everything that was noted, each as its last line tells; the oldest day first."""
     for camera_id in cameras_on_disk(root):
         for day in reversed(list(day_directories(root, camera_id))):
-            kept: dict[tuple[object, ...], Note] = {}
-            for entry in _entries(root / day / NOTES_NAME):
-                try:
-                    note = _from_json(entry)
-                except KeyError, TypeError, ValueError:
-                    continue
-                kept[_key(note)] = note
-            for note in kept.values():
+            for note in read_day(root, day).values():
                 # A gap that turned out to be none was closed where it began.
                 if not (isinstance(note, Gap) and note.end_us is not None and note.end_us <= note.start_us):
                     yield camera_id, note
 
 
-def _key(note: Note) -> tuple[object, ...]:
+def read_day(root: Path, day: str) -> dict[Key, Note]:
+    """What was noted on a camera's day (`<camera>/YYYY/MM/DD`), each as its last line tells."""
+    kept: dict[Key, Note] = {}
+    for entry in _entries(root / day / NOTES_NAME):
+        try:
+            note = _from_json(entry)
+        except KeyError, TypeError, ValueError:
+            continue
+        kept[key_of(note)] = note
+    return kept
+
+
+def key_of(note: Note) -> Key:
+    """What makes two lines tell of the same."""
     match note:
         case Gap(start_us, _, _):
             return ("gap", start_us)

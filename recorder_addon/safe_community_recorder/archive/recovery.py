@@ -8,9 +8,11 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from itertools import batched, islice
 from pathlib import Path
 
+from .. import utc
 from ..cause import Cause
 from ..media.boxes import BoxError
 from ..media.cmaf import ClockSource, RecordingFile
@@ -18,7 +20,8 @@ from ..media.reading import read_recording
 from ..media.sample_table import closing_boxes
 from .index import Index, RecordingRow
 from .layout import files_of_day
-from .notes import NOTES_NAME, read_locks, read_notes, write_note
+from .notes import NOTES_NAME, Note, key_of, read_day, read_locks, read_notes, write_note
+from .retention import DAY_US
 from .root import ArchiveRoot, cameras_on_disk, day_directories
 from .timeline import ClockEvent, Gap, Observation
 from .writer import clock_name
@@ -94,6 +97,9 @@ def repair_newest(root: ArchiveRoot, index: Index, leave_alone: Callable[[str], 
             if path not in listed and not leave_alone(path):
                 found = _adoptable(root, path, camera_id, result)
                 index.put_many([] if found is None else [found])
+        for day in islice(day_directories(root.path, camera_id), _NEWEST_DAYS):
+            _compare_notes(root, index, camera_id, day)
+        _end_gaps(root, index, camera_id)
     return result
 
 
@@ -110,11 +116,15 @@ def compare_everything(
         for camera_id in sorted({*cameras_on_disk(root.path), *index.cameras()})
         for day in sorted({*day_directories(root.path, camera_id), *index.days(camera_id)}, reverse=True)
     ]
+    # What is noted today is noted now; the newest days were compared at the start.
+    newest = {camera_id: set(islice(day_directories(root.path, camera_id), _NEWEST_DAYS)) for camera_id, _ in days}
     for number, (camera_id, day) in enumerate(days):
         if not go_on(number, len(days)):
             return result
         root.verify()
         _compare_day(root, index, camera_id, day, result, leave_alone)
+        if day not in newest[camera_id]:
+            _compare_notes(root, index, camera_id, day)
     go_on(len(days), len(days))
     return result
 
@@ -222,6 +232,54 @@ def _compare_day(
     for path in sorted(listed.keys() - set(on_disk)):
         if not leave_alone(path) and not (root.path / path).exists() and path in index.below(day):
             _missing(root, index, listed[path], result)
+
+
+def _compare_notes(root: ArchiveRoot, index: Index, camera_id: str, day: str) -> None:
+    """After a power cut, either side may lack what the other has. A gap that is known to have ended has ended."""
+    noted = read_day(root.path, day)
+    start_us = utc.to_us(datetime.strptime(day.removeprefix(f"{camera_id}/"), "%Y/%m/%d").replace(tzinfo=UTC))
+    end_us = start_us + DAY_US
+    known: list[Note] = [gap for gap in index.gaps(camera_id, start_us, end_us) if gap.start_us >= start_us]
+    known += [seen for seen in index.observations(camera_id, start_us, end_us) if seen.start_us >= start_us]
+    known += index.clock_events(camera_id, start_us, end_us)
+    listed = {key_of(note): note for note in known}
+    for key, note in noted.items():
+        if key not in listed:
+            if not isinstance(note, Gap):
+                index.put_notes(camera_id, [note])
+            elif note.end_us is None or note.end_us > note.start_us:
+                index.put_gap(camera_id, note)
+        elif listed[key] != note and isinstance(note, Gap) and note.end_us is not None:
+            index.put_gap(camera_id, note)
+            del listed[key]
+    for key, note in listed.items():
+        if noted.get(key) != note:
+            write_note(root, camera_id, note)
+
+
+def _end_gaps(root: ArchiveRoot, index: Index, camera_id: str) -> None:
+    """A gap behind which there is footage has ended, even if nobody came to say so."""
+    while (gap := index.open_gap(camera_id)) is not None:
+        end_us = None
+        for row in index.recordings(camera_id, gap.start_us, 1 << 62):
+            if row.start_us >= gap.start_us:
+                end_us = row.start_us
+                break
+            try:
+                fragments = read_file(root.path / row.path).fragments
+            except OSError, BoxError:
+                continue
+            end_us = next((one.utc_us for one in fragments if one.utc_us >= gap.start_us), None)
+            if end_us is not None:
+                break
+        if end_us is None:
+            return
+        ended = Gap(gap.start_us, end_us, gap.cause)
+        write_note(root, camera_id, ended)
+        index.put_gap(camera_id, ended)
+        if index.open_gap(camera_id) == gap:
+            # The database does not take it now.
+            return
 
 
 def _adoptable(root: ArchiveRoot, path: str, camera_id: str, result: Recovered) -> RecordingRow | None:
