@@ -3,8 +3,6 @@
 from importlib.resources import files
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 REVISION = "2"
 
@@ -89,6 +87,10 @@ def upgrade(engine: sa.Engine) -> None:
             return
         if revision is not None and (not str(revision).isdigit() or int(revision) > int(REVISION)):
             raise UnknownRevisionError(f"the index has revision {revision}, this program knows {REVISION}")
+        # A recorder that starts again should not take the time to load what it seldom needs.
+        from alembic import command
+        from alembic.config import Config
+
         configuration = Config()
         configuration.set_main_option("script_location", str(files(__package__) / "migrations"))
         configuration.attributes["connection"] = connection
