@@ -32,6 +32,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from safe_community_recorder.archive.archive import Archive
+from safe_community_recorder.archive.deletion import MOST_AT_ONCE
 from safe_community_recorder.archive.index import Index, RecordingRow
 from safe_community_recorder.archive.layout import relative_path
 from safe_community_recorder.archive.place import Place
@@ -244,7 +245,9 @@ async def measure_ours(folder: Path, files: int, end_us: int) -> dict[str, float
     for name, (before_us, allowed) in limits(files, end_us, used).items():
 
         def retention(before_us: int = before_us, allowed: int = allowed) -> int:
-            past = [row for camera in index.cameras() for row in index.ended_before(camera, before_us)]
+            past: list[RecordingRow] = []
+            for camera in index.cameras():
+                past += index.ended_before(camera, before_us, MOST_AT_ONCE - len(past))
             decision = decide(past, index.everything(), [], end_us, used, allowed)
             return len(decision.expired) + len(decision.pressed)
 
@@ -285,11 +288,12 @@ async def measure_segments(database: Path, files: int, end_us: int) -> dict[str,
 
         def retention(before_us: int = before_us, allowed: int = allowed) -> int:
             doomed: list[int] = []
+            most = MOST_AT_ONCE * SEGMENTS_PER_FILE
             freed_mb = 0.0
             for camera in range(CAMERAS):
                 for number, _path, size_mb in connection.execute(
-                    "SELECT id, path, size_mb FROM segment WHERE camera = ? AND start_time < ? AND end_time <= ?",
-                    (camera_id(camera), before_us / 1e6, before_us / 1e6),
+                    "SELECT id, path, size_mb FROM segment WHERE camera = ? AND start_time < ? AND end_time <= ? LIMIT ?",
+                    (camera_id(camera), before_us / 1e6, before_us / 1e6, most - len(doomed)),
                 ):
                     doomed.append(number)
                     freed_mb += size_mb
@@ -452,7 +456,7 @@ _QUESTIONS = {
     "range query (one hour)": ("hour ms", "ms"),
     "retention decision, an hour past its days": ("an hour past its days s", "s"),
     "retention decision, 1 % over the quota": ("1 % over the quota s", "s"),
-    "retention decision, days halved": ("days halved s", "s"),
+    "retention decision, days halved (a run: 20,000 files)": ("days halved s", "s"),
     "memory on top, asking": ("asked MB", "MB"),
     "memory on top, with the retention decisions": ("MB", "MB"),
     "size of the database": ("database MB", "MB"),

@@ -348,7 +348,7 @@ async def test_footage_past_its_days_is_deleted_and_not_served_before_that(open_
     (span,), _ = await archive.timeline("stop", ALWAYS)
     assert span.start_us == pytest.approx(now_us() - DAY, abs=S)
     await record(archive, "school", [group(start - 3_600 * S)])
-    decision = await archive.delete_expired()
+    decision = (await archive.delete_expired()).decision
     assert [row.camera_id for row in decision.expired] == ["school"]
     assert [path.parts[-5] for path in folder.files] == ["stop"]
 
@@ -375,7 +375,7 @@ async def test_over_quota_the_oldest_file_is_deleted_and_everybody_is_told(open_
     await record(archive, "school", [group(newest)])
     rows = await archive.recordings("school", ALWAYS)
     archive.use(Storage(14, round(2.1 * rows[0].size_bytes)), lambda _camera_id: 14)
-    decision = await archive.delete_expired()
+    decision = (await archive.delete_expired()).decision
     assert [row.start_us for row in decision.pressed] == [newest - 3_600 * S]
     assert sorted(path.parts[-5] for path in folder.files) == ["school", "stop"]
     met = {kept.camera_id: kept.met for kept in archive.status.kept}
@@ -395,7 +395,7 @@ async def test_locked_footage_outlives_its_days_and_any_pressure(open_archive: O
     await record(archive, "stop", [group(old), group(old + S), group(old + 600 * S), group(old + 1_200 * S)])
     await archive.put_lock(lock("stop", old + 600 * S, old + 601 * S))
     archive.use(Storage(1, 1), lambda _camera_id: 1)
-    decision = await archive.delete_expired()
+    decision = (await archive.delete_expired()).decision
     assert len(decision.expired) == 2
     assert decision.short_bytes > 0
     assert archive.status.only_locked_left
@@ -447,7 +447,7 @@ async def test_after_a_leap_of_the_clock_nothing_is_deleted_for_a_while(open_arc
     # To a recorder that starts, it looks as if the clock had leapt three days ahead: it may be wrong.
     again = await open_archive(days=1)
     assert (await again.timeline("stop", ALWAYS))[0] == []
-    assert (await again.delete_expired()).expired == []
+    assert (await again.delete_expired()).decision.expired == []
     assert len(folder.files) == 1
 
 

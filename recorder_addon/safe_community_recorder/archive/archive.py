@@ -20,7 +20,7 @@ from ..media.clip import Clip, NoFootageError, build_clip
 from ..media.cmaf import RecordingFile
 from ..utc import SECOND_US
 from .camera import CameraArchive
-from .deletion import Deletion, Kept
+from .deletion import Deletion, Kept, Outcome
 from .index import RecordingRow, open_index
 from .layout import FILE_S
 from .notes import write_lock
@@ -29,7 +29,6 @@ from .pressed import Pressed
 from .recovery import Recovered, compare_everything, read_file, repair_newest, take_in_notes
 from .retention import (
     DAY_US,
-    Decision,
     Storage,
     served,
     served_from_us,
@@ -224,8 +223,8 @@ class Archive:
         """The host's clock was set. A leap ahead may be an error: deleting waits."""
         self._deletion.clock_leapt(by_us)
 
-    async def delete_expired(self, *, past_days: bool = True) -> Decision:
-        """Deletes what has to go now, past its days (unless told otherwise) or for want of space; what it was."""
+    async def delete_expired(self, *, past_days: bool = True) -> Outcome:
+        """Deletes what has to go now, past its days (unless told otherwise) or for want of space; what came of it."""
         locks, cameras = list(self._locks.values()), list(self._cameras)
         outcome = await self._keep(self._deletion.run, self._days_of, locks, cameras, past_days=past_days)
         self._set_status(
@@ -238,7 +237,7 @@ class Archive:
             days_until_full=outcome.days_until_full,
             kept=outcome.kept,
         )
-        return outcome.decision
+        return outcome
 
     async def _run_watch(self) -> None:
         try:
@@ -298,8 +297,8 @@ class Archive:
         for pause_s in chain([_FIRST_RETENTION_S], repeat(_RETENTION_EVERY_S)):
             try:
                 due = tidied_us is None or steady_us() - tidied_us > _TIDY_EVERY_US
-                await self.delete_expired(past_days=due)
-                if due and await self._keep(self._deletion.tidy, self._days_of):
+                outcome = await self.delete_expired(past_days=due)
+                if due and not outcome.more_past_days and await self._keep(self._deletion.tidy, self._days_of):
                     tidied_us = steady_us()
             except RootError:
                 pass

@@ -19,6 +19,31 @@ def connect(path: Path) -> sa.Engine:
     return engine
 
 
+def note_sound(path: Path) -> None:
+    """The database was closed in order: the next start need not look through all of it."""
+    with suppress(OSError):
+        _sound(path).write_text(_state(path), encoding="ascii")
+
+
+def is_known_sound(path: Path) -> bool:
+    """True if it was closed in order, and nobody has touched it since. That holds once."""
+    try:
+        noted = _sound(path).read_text(encoding="ascii")
+        _sound(path).unlink()
+        return noted == _state(path)
+    except OSError:
+        return False
+
+
+def _sound(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sound")
+
+
+def _state(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+
+
 def damage(path: Path) -> str | None:
     """What is wrong inside the file; None if nothing is, or if that cannot be told now."""
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": _TIMEOUT_S})

@@ -25,6 +25,8 @@ _NOTES_US = 400 * DAY_US
 # When the clock leaps ahead by more than this, nothing is deleted for an hour: it may be wrong.
 _LEAP_US = DAY_US
 _LEAP_PAUSE_US = 3_600 * SECOND_US
+# Files past their days in one run, when somebody halves the days of a large archive.
+MOST_AT_ONCE = 20_000
 
 type DaysOf = Callable[[str], float]
 
@@ -41,7 +43,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run has deleted, and how space is after it. `days_until_full` is None if space will do."""
+    """What a run has deleted, and how space is after it. `days_until_full` is None if space will do.
+
+    `more_past_days` says that not everything that is past its days was looked at: run again soon.
+    """
 
     decision: Decision
     space: Space
@@ -50,6 +55,7 @@ class Outcome:
     bytes_per_day: int
     days_until_full: float | None
     kept: tuple[Kept, ...]
+    more_past_days: bool
 
     @property
     def only_locked_left(self) -> bool:
@@ -87,6 +93,7 @@ class Deletion:
         per_day = self._bytes_per_day(now_us, first_us.values())
         margin = min(per_day * _PRESSURE_MARGIN_US // DAY_US, allowed // 100)
         past = self._past_days(days_of, now_us) if past_days and not self._clock_is_doubtful() else []
+        more_past_days = len(past) >= MOST_AT_ONCE
         decision = decide(past, index.everything(), locks, now_us, used, allowed, margin)
         if decision.expired:
             self._delete("retention", decision.expired)
@@ -102,7 +109,7 @@ class Deletion:
         self._tell(kept)
         used = index.used_bytes
         until_full = days_until_full(used, allowed, per_day, round(per_day * average_days))
-        return Outcome(decision, space, used, allowed, per_day, until_full, kept)
+        return Outcome(decision, space, used, allowed, per_day, until_full, kept, more_past_days)
 
     def tidy(self, days_of: DaysOf) -> bool:
         """Deletes what no row tells of: old notes, and footage that was set aside and is past its days.
@@ -128,11 +135,11 @@ class Deletion:
 
     def _past_days(self, days_of: DaysOf, now_us: int) -> list[RecordingRow]:
         index = self._place.index
-        return [
-            row
-            for camera_id in index.cameras()
-            for row in index.ended_before(camera_id, served_from_us(now_us, days_of(camera_id)))
-        ]
+        past: list[RecordingRow] = []
+        for camera_id in index.cameras():
+            before_us = served_from_us(now_us, days_of(camera_id))
+            past += index.ended_before(camera_id, before_us, MOST_AT_ONCE - len(past))
+        return past
 
     def _delete(self, reason: str, rows: Sequence[RecordingRow]) -> None:
         # First from the index: should the run end here, the files are found again and deleted again.

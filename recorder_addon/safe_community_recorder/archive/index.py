@@ -87,8 +87,10 @@ class Index:
 
     def close(self) -> None:
         """Closes all connections, after a last try to write what is pending."""
-        self.flush()
+        written = self.flush()
         self._engine.dispose()
+        if written:
+            database.note_sound(self._path)
 
     # --- recordings: what changes -------------------------------------------------------------------------------------
 
@@ -202,8 +204,8 @@ class Index:
                 return
             after = rows[-1].start_us, rows[-1].path
 
-    def ended_before(self, camera_id: str, before_us: int) -> list[RecordingRow]:
-        """A camera's complete files that ended at or before this instant, the oldest first."""
+    def ended_before(self, camera_id: str, before_us: int, most: int | None = None) -> list[RecordingRow]:
+        """A camera's complete files that ended at or before this instant, the oldest first; at most so many."""
         query = (
             sa.select(*_COLUMNS)
             .where(
@@ -213,6 +215,7 @@ class Index:
                 RECORDING.c.complete,
             )
             .order_by(RECORDING.c.start_us)
+            .limit(most)
         )
         return [RecordingRow(*row) for row in self._fetch(query)]
 
@@ -429,7 +432,7 @@ def open_index(path: Path) -> tuple[Index, bool]:
     One that is damaged or comes from a newer version is put aside: the files tell everything again.
     """
     known = path.exists()
-    if known and (problem := database.damage(path)) is not None:
+    if known and not database.is_known_sound(path) and (problem := database.damage(path)) is not None:
         database.put_aside(path, problem)
         known = False
     try:
