@@ -292,7 +292,8 @@ async def measure_segments(database: Path, files: int, end_us: int) -> dict[str,
             freed_mb = 0.0
             for camera in range(CAMERAS):
                 for number, _path, size_mb in connection.execute(
-                    "SELECT id, path, size_mb FROM segment WHERE camera = ? AND start_time < ? AND end_time <= ? LIMIT ?",
+                    "SELECT id, path, size_mb FROM segment "
+                    "WHERE camera = ? AND start_time < ? AND end_time <= ? LIMIT ?",
                     (camera_id(camera), before_us / 1e6, before_us / 1e6, most - len(doomed)),
                 ):
                     doomed.append(number)
