@@ -413,18 +413,12 @@ def measure_writing(folder: Path) -> dict[str, float]:
     buffers = [[b"", *(sample.data for sample in group.samples)] for group in made]
 
     def ours(number: int) -> None:
-        data = folder / f"data{number}"
-        data.mkdir()
-        index = Index(data / "index.sqlite")
-        root = ArchiveRoot(folder / f"archive{number}", data)
-        writer = RecordingWriter(Place(root, index, threads, Storage()), "stop", made[0])
+        writer = RecordingWriter(place, f"stop{number}", made[0])
         for group in made:
             writer.append(group)
-            index.put(writer.row(complete=False))
+            place.index.put(writer.row(complete=False))
         writer.close()
-        index.put(writer.row(complete=True))
-        index.close()
-        root.close()
+        place.index.put(writer.row(complete=True))
 
     def bare(number: int) -> None:
         descriptor = os.open(folder / f"bare{number}", os.O_WRONLY | os.O_CREAT)
@@ -434,7 +428,9 @@ def measure_writing(folder: Path) -> dict[str, float]:
         os.close(descriptor)
 
     result: dict[str, float] = {}
-    threads = ThreadPoolExecutor(1)
+    data = folder / "data"
+    data.mkdir()
+    place = Place(ArchiveRoot(folder / "archive", data), Index(data / "index.sqlite"), ThreadPoolExecutor(1), Storage())
     walls: dict[str, list[float]] = {"ours": [], "bare": []}
     processors: dict[str, list[float]] = {"ours": [], "bare": []}
     for number in range(_WRITING_ROUNDS):
@@ -447,6 +443,8 @@ def measure_writing(folder: Path) -> dict[str, float]:
             processors[name].append(time.process_time() - began[1])
     for kind, taken in (("wall", walls), ("processor", processors)):
         result |= {f"{name} {kind} ms": median_ms(seconds) / groups for name, seconds in taken.items()}
+    place.index.close()
+    place.root.close()
     return result
 
 
