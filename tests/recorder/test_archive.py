@@ -78,6 +78,8 @@ async def test_footage_can_be_had_while_its_file_is_being_written(open_archive: 
         assert spans == [Span(start, start + (n + 1) * S)]
     (row,) = await archive.recordings("stop", ALWAYS)
     assert not row.complete
+    assert archive._index.extents("stop", 0, 2 * start) == [(row.start_us, row.end_us, row.size_bytes)]
+    assert archive._index.extents("school", 0, 2 * start) == []
     assert (await archive.clip("stop", ALWAYS)).end_us == start + 3 * S
     task.cancel()
     await camera.finish()

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from safe_community_recorder.cause import Cause
@@ -168,6 +168,7 @@ async def test_a_camera_with_b_frames_gives_them_at_their_times_from_the_first_k
 
 
 @given(st.lists(st.integers(1, 20_000), min_size=1, max_size=40), st.integers(0, 3), st.integers(0, 40))
+@example([1, 1, 1, 1, 1, 1], 3, 6)
 def test_times_that_libav_leaves_out_are_filled_in(steps: list[int], delay: int, without: int) -> None:
     shown = list(accumulate(steps, initial=0))
     decoding = list(range(len(shown)))

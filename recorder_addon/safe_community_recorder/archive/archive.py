@@ -355,10 +355,10 @@ class Archive:
         frames = local_days(first, last, zone)
         whole = Span(frames[0][1].start_us, frames[-1][1].end_us)
         shown = self._served(camera_id, whole)
-        rows = self._index.recordings(camera_id, whole.start_us, whole.end_us)
+        extents = self._index.extents(camera_id, whole.start_us, whole.end_us)
         gaps = self._index.gaps(camera_id, whole.start_us, whole.end_us)
         observations = self._index.observations(camera_id, whole.start_us, whole.end_us)
-        files = [(Span(row.start_us, row.end_us), row.size_bytes) for row in rows]
+        files = [(Span(start_us, end_us), size_bytes) for start_us, end_us, size_bytes in extents]
         now_us = self._host.utc_us()
         days = []
         for day, frame in frames:

@@ -140,25 +140,29 @@ class Index:
 
     def recordings(self, camera_id: str, start_us: int, end_us: int) -> list[RecordingRow]:
         """A camera's files with footage in start ≤ time < end, in the order of their start."""
-        mine = RECORDING.c.camera_id == camera_id
-        # Files of a camera do not overlap: only the last that begins before the range can reach into it.
-        before = sa.select(sa.func.max(RECORDING.c.start_us)).where(mine, RECORDING.c.start_us <= start_us)
-        query = (
-            sa.select(*_COLUMNS)
-            .where(
-                mine,
-                RECORDING.c.start_us >= sa.func.coalesce(before.scalar_subquery(), start_us),
-                RECORDING.c.start_us < end_us,
-                RECORDING.c.end_us > start_us,
-            )
-            .order_by(RECORDING.c.start_us)
-        )
+        query = sa.select(*_COLUMNS).where(*_inside(camera_id, start_us, end_us)).order_by(RECORDING.c.start_us)
         with self._lock:
             open_rows = {row.path: row for row in self._open.values() if row.camera_id == camera_id}
             rows = {row[0]: RecordingRow(*row) for row in self._fetch(query)}
         rows.update(open_rows)
         inside = (row for row in rows.values() if row.start_us < end_us and row.end_us > start_us)
         return sorted(inside, key=lambda row: row.start_us)
+
+    def extents(self, camera_id: str, start_us: int, end_us: int) -> list[tuple[int, int, int]]:
+        """(start, end, bytes) of the same files as `recordings`: for sums over many days."""
+        query = sa.select(RECORDING.c.start_us, RECORDING.c.end_us, RECORDING.c.size_bytes)
+        with self._lock:
+            being_written = [row for row in self._open.values() if row.camera_id == camera_id]
+            # The database knows them as they began.
+            former = {row.start_us for row in being_written}
+            listed = self._fetch(query.where(*_inside(camera_id, start_us, end_us)).order_by(RECORDING.c.start_us))
+        files = [(row[0], row[1], row[2]) for row in listed if row[0] not in former]
+        files += [
+            (row.start_us, row.end_us, row.size_bytes)
+            for row in being_written
+            if row.start_us < end_us and row.end_us > start_us
+        ]
+        return sorted(files) if being_written else files
 
     def unfinished(self) -> list[RecordingRow]:
         """The files that broke off, in this run or in the one before."""
@@ -414,6 +418,19 @@ class Index:
         except DatabaseError as error:
             self.damaged = self.damaged or not database.is_passing(error)
             raise
+
+
+def _inside(camera_id: str, start_us: int, end_us: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """A camera's files with footage in start ≤ time < end."""
+    mine = RECORDING.c.camera_id == camera_id
+    # Files of a camera do not overlap: only the last that begins before the range can reach into it.
+    before = sa.select(sa.func.max(RECORDING.c.start_us)).where(mine, RECORDING.c.start_us <= start_us)
+    return (
+        mine,
+        RECORDING.c.start_us >= sa.func.coalesce(before.scalar_subquery(), start_us),
+        RECORDING.c.start_us < end_us,
+        RECORDING.c.end_us > start_us,
+    )
 
 
 def _values(row: RecordingRow) -> dict[str, object]:

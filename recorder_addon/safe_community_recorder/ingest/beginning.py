@@ -35,7 +35,12 @@ def filled_in(times: Sequence[Times]) -> list[tuple[int, int]]:
     delays = [n - order.index(dts) for n, (_, dts) in enumerate(times) if dts in order]
     delay = max(0, delays[0]) if delays else max(n - order.index(pts) for n, pts in enumerate(shown)) if shown else 0
     order = [*(order[0] - step * (delay - n) for n in range(delay)), *order]
-    return [(pts, order[n] if dts is None else dts) for n, (pts, (_, dts)) in enumerate(zip(shown, times, strict=True))]
+    decoded = [order[n] if dts is None else dts for n, (_, dts) in enumerate(times)]
+    # Whatever was guessed: one after the other, and before what is known.
+    for n in range(len(decoded) - 2, -1, -1):
+        if times[n][1] is None:
+            decoded[n] = min(decoded[n], decoded[n + 1] - 1)
+    return list(zip(shown, decoded, strict=True))
 
 
 def is_flowing(arrivals_us: Sequence[int], decoded: Sequence[int]) -> bool:
