@@ -199,6 +199,26 @@ async def test_a_file_to_which_nothing_is_added_is_closed_and_grows_old_like_any
     await camera.finish()
 
 
+async def test_a_file_that_broke_off_is_completed_while_recording_goes_on(open_archive: Open) -> None:
+    archive = await open_archive()
+    start = now_us() - 60 * S
+    camera = await archive.camera("stop", lambda: None)
+    task = asyncio.create_task(camera.run())
+    camera.put(group(start))
+    await asyncio.sleep(0.2)
+    camera._abandon_file()
+    camera.put(group(start + S))
+    await asyncio.sleep(0.2)
+    running = asyncio.create_task(archive.run())
+    await asyncio.sleep(0.5)
+    first, second = await archive.recordings("stop", ALWAYS)
+    assert (first.complete, second.complete) == (True, False)
+    for each in (task, running):
+        each.cancel()
+    await asyncio.gather(task, running, return_exceptions=True)
+    await camera.finish()
+
+
 async def test_footage_that_was_set_aside_goes_after_its_days(open_archive: Open, folder: Folder) -> None:
     archive = await open_archive(days=1)
     start = now_us() - 60 * S

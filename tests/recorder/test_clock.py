@@ -280,6 +280,14 @@ def test_what_waits_too_long_for_a_date_is_a_gap_that_says_why() -> None:
     assert camera.holes[0] is Cause.CLOCK_UNSET
 
 
+def test_pictures_of_a_single_tick_do_not_overlap_either() -> None:
+    camera = Camera().sees([unit(n, n, is_key=n % 5 == 0) for n in range(100)])
+    camera.host.offset_us -= 5 * S
+    camera.sees([unit(n, n, is_key=n % 5 == 0) for n in range(100, 200)]).ends()
+    assert_in_order(camera)
+    assert camera.pictures == 200
+
+
 def test_the_hosts_clock_tells_no_step_while_nobody_sets_it() -> None:
     clock = HostClock()
     assert clock.is_set

@@ -297,6 +297,10 @@ class Archive:
         for pause_s in chain([_FIRST_RETENTION_S], repeat(_RETENTION_EVERY_S)):
             try:
                 due = tidied_us is None or steady_us() - tidied_us > _TIDY_EVERY_US
+                broken_off = await self._read(self._index.unfinished) if due else []
+                if broken_off:
+                    # Files that broke off while the disk was in trouble: they, too, shall grow old.
+                    await self._repair()
                 outcome = await self.delete_expired(past_days=due)
                 if due and not outcome.more_past_days and await self._keep(self._deletion.tidy, self._days_of):
                     tidied_us = steady_us()

@@ -25,6 +25,8 @@ _LOGGER = logging.getLogger(__name__)
 _RETRY_S = 1.0
 # What one camera may hold in memory, however long its footage lasts.
 _RING_BYTES = 64 << 20
+# Who gives times of groups goes back only behind footage that a wrong clock dated far ahead.
+_FAR_AHEAD_US = 3_600 * SECOND_US
 # A write that takes longer is trouble; a group that waited longer is no longer "recording".
 SLOW_S = 5.0
 _FINISH_S = 5.0
@@ -243,7 +245,7 @@ class CameraArchive:
 
     def _write(self, item: _Waiting) -> None:
         group = item.group
-        if self._last_end_us is not None and group.start_us < self._last_end_us:
+        if self._last_end_us is not None and self._last_end_us - group.start_us > _FAR_AHEAD_US:
             self._set_aside(group.start_us)
         try:
             if self._writer is not None and not self._writer.takes(group):

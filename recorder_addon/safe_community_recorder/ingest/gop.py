@@ -191,6 +191,10 @@ class Continuity:
         self._end_us = start_us + lasts_us
         return start_us, lasts_us
 
+    def reached(self, end_us: int) -> None:
+        """The group just placed ends here, in whole ticks of 1/90000 s: nothing may begin before."""
+        self._end_us = max(self._end_us, end_us)
+
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
@@ -293,6 +297,7 @@ class GroupBuilder:
         after = following.unit if following is not None and following.epoch is whole.pictures[-1].epoch else None
         sound = sound_of([picture.unit for picture in whole.pictures], after, start_us)
         group = Group(first.unit.video, start_us, samples, whole.clock, first.unit.audio, sound)
+        self._continuity.reached(group.end_us)
         self._deliver(group, hole)
 
     def _follow_host(self) -> int:
