@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..cause import Cause
+from ..utc import SECOND_US
 from . import database
 from .schema import CLOCK_EVENT, GAP, LOCK, OBSERVATION, RECORDING, UnknownRevisionError, upgrade
 from .timeline import ClockEvent, Gap, Lock, Observation
@@ -25,6 +26,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _PENDING = 100_000
 _CHUNK = 1_000
+_LONGEST_OBSERVATION_US = 7 * 86_400 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +299,8 @@ class Index:
         query = (
             sa.select(OBSERVATION.c.start_us, OBSERVATION.c.end_us, OBSERVATION.c.kind)
             .where(OBSERVATION.c.camera_id == camera_id)
+            # Nothing is seen for longer than that; a year's observations need not be looked through for a day.
+            .where(OBSERVATION.c.start_us > start_us - _LONGEST_OBSERVATION_US)
             .where(OBSERVATION.c.start_us < end_us, OBSERVATION.c.end_us > start_us)
             .order_by(OBSERVATION.c.start_us)
         )
