@@ -5,8 +5,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,17 +62,14 @@ def save(path: Path, text: str) -> Config:
     return valid
 
 
-class _beside:  # noqa: N801
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
     """A free name in the same directory; what is left there at the end is removed."""
-
-    def __init__(self, target: Path) -> None:
-        self._path = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
-
-    def __enter__(self) -> Path:
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
+    path = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes, like: Path) -> None:

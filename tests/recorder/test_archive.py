@@ -45,9 +45,9 @@ async def open_archive(folder: Folder) -> AsyncIterator[Open]:
         assert await archive.stop()
 
 
-def lock(camera_id: str, start_us: int, end_us: int, *, id: str = "1", lasts_us: int = 90 * DAY) -> Lock:  # noqa: A002
+def lock(camera_id: str, start_us: int, end_us: int, *, lock_id: str = "1", lasts_us: int = 90 * DAY) -> Lock:
     now = now_us()
-    return Lock(id, camera_id, start_us, end_us, "Aldona", "police request 17", now, now + lasts_us)
+    return Lock(lock_id, camera_id, start_us, end_us, "Aldona", "police request 17", now, now + lasts_us)
 
 
 # --- recording --------------------------------------------------------------------------------------------------------
@@ -432,7 +432,7 @@ async def test_of_a_file_past_its_days_only_what_is_locked_is_shown(open_archive
     old = (now_us() // (300 * S)) * 300 * S - 2 * DAY
     await record(archive, "stop", [group(old + n * S) for n in range(10)])
     await archive.put_lock(lock("stop", old + 2 * S, old + 4 * S))
-    await archive.put_lock(lock("stop", old + 7 * S, old + 8 * S, id="2"))
+    await archive.put_lock(lock("stop", old + 7 * S, old + 8 * S, lock_id="2"))
     spans, _ = await archive.timeline("stop", ALWAYS)
     assert spans == [Span(old + 2 * S, old + 4 * S), Span(old + 7 * S, old + 8 * S)]
     clip = await archive.clip("stop", ALWAYS)

@@ -122,9 +122,10 @@ class Archive:
             async with asyncio.timeout(_START_S):
                 await self._repair()
         except TimeoutError:
-            self._set_status(state=StorageState.SLOW, problem="the disk does not answer")
+            self._tell(replace(self.status, state=StorageState.SLOW, problem="the disk does not answer"))
         except OSError as error:
-            self._set_status(state=self._root.state_of(error), problem=str(error.strerror or error))
+            state, problem = self._root.state_of(error), str(error.strerror or error)
+            self._tell(replace(self.status, state=state, problem=problem))
             _LOGGER.error("archive cannot be used", extra={"problem": error.strerror})
 
     async def stop(self) -> bool:
@@ -227,15 +228,18 @@ class Archive:
         """Deletes what has to go now, past its days (unless told otherwise) or for want of space; what came of it."""
         locks, cameras = list(self._locks.values()), list(self._cameras)
         outcome = await self._keep(self._deletion.run, self._days_of, locks, cameras, past_days=past_days)
-        self._set_status(
-            used_bytes=outcome.used_bytes,
-            allowed_bytes=outcome.allowed_bytes,
-            free_bytes=outcome.space.free_bytes,
-            disk_bytes=outcome.space.disk_bytes,
-            only_locked_left=outcome.only_locked_left,
-            bytes_per_day=outcome.bytes_per_day,
-            days_until_full=outcome.days_until_full,
-            kept=outcome.kept,
+        self._tell(
+            replace(
+                self.status,
+                used_bytes=outcome.used_bytes,
+                allowed_bytes=outcome.allowed_bytes,
+                free_bytes=outcome.space.free_bytes,
+                disk_bytes=outcome.space.disk_bytes,
+                only_locked_left=outcome.only_locked_left,
+                bytes_per_day=outcome.bytes_per_day,
+                days_until_full=outcome.days_until_full,
+                kept=outcome.kept,
+            )
         )
         return outcome
 
@@ -252,7 +256,7 @@ class Archive:
                         self._comparison = None
                 except (OSError, SQLAlchemyError) as error:
                     _LOGGER.error("archive cannot be looked after", extra={"problem": str(error)})
-                    self._set_status(state=StorageState.FAILING, problem=str(error))
+                    self._tell(replace(self.status, state=StorageState.FAILING, problem=str(error)))
                 except Exception:
                     _LOGGER.exception("archive not looked after")
                 await asyncio.sleep(_LOOK_EVERY_S)
@@ -288,7 +292,7 @@ class Archive:
         except OSError as error:
             state, problem = self._root.state_of(error), str(error.strerror or error)
         lost = self._lost_before + sum(camera.lost_groups for camera in self._cameras.values())
-        self._set_status(state=state, problem=problem, lost_groups=lost)
+        self._tell(replace(self.status, state=state, problem=problem, lost_groups=lost))
 
     async def _run_retention(self) -> None:
         # Each run is proved in the audit log: hourly keeps that readable. Nobody is shown what is past its days anyway.
@@ -333,7 +337,7 @@ class Archive:
 
         def go_on(done: int, of: int) -> bool:
             if done % _TELL_DAYS == 0 or done == of:
-                loop.call_soon_threadsafe(partial(self._set_status, compared_days=done, days_to_compare=of))
+                loop.call_soon_threadsafe(self._compared, done, of)
             return not self._stopping
 
         leave_alone = self._place.writing.__contains__
@@ -405,8 +409,10 @@ class Archive:
         found = ((camera_id, self._index.last_end_us(camera_id)) for camera_id in self._index.cameras())
         return {camera_id: end_us for camera_id, end_us in found if end_us is not None}
 
-    def _set_status(self, **changes: object) -> None:
-        status = replace(self.status, **changes)  # type: ignore[arg-type]
+    def _compared(self, done: int, of: int) -> None:
+        self._tell(replace(self.status, compared_days=done, days_to_compare=of))
+
+    def _tell(self, status: StorageStatus) -> None:
         if status != self.status:
             former, self.status = self.status, status
             if former.state is not status.state:
