@@ -96,7 +96,8 @@ def repair_newest(root: ArchiveRoot, index: Index, leave_alone: Callable[[str], 
         for path in newest:
             if path not in listed and not leave_alone(path):
                 found = _adoptable(root, path, camera_id, result)
-                index.put_many([] if found is None else [found])
+                if found is not None:
+                    index.put_many([found])
         for day in islice(day_directories(root.path, camera_id), _NEWEST_DAYS):
             _compare_notes(root, index, camera_id, day)
         _end_gaps(root, index, camera_id)
@@ -111,19 +112,20 @@ def compare_everything(
     `leave_alone` says which paths are being written. `go_on` hears how many of how many days are done, and may end it.
     """
     result = Recovered()
+    cameras = sorted({*cameras_on_disk(root.path), *index.cameras()})
     days = [
         (camera_id, day)
-        for camera_id in sorted({*cameras_on_disk(root.path), *index.cameras()})
+        for camera_id in cameras
         for day in sorted({*day_directories(root.path, camera_id), *index.days(camera_id)}, reverse=True)
     ]
     # What is noted today is noted now; the newest days were compared at the start.
-    newest = {camera_id: set(islice(day_directories(root.path, camera_id), _NEWEST_DAYS)) for camera_id, _ in days}
+    newest = {day for camera_id in cameras for day in islice(day_directories(root.path, camera_id), _NEWEST_DAYS)}
     for number, (camera_id, day) in enumerate(days):
         if not go_on(number, len(days)):
             return result
         root.verify()
         _compare_day(root, index, camera_id, day, result, leave_alone)
-        if day not in newest[camera_id]:
+        if day not in newest:
             _compare_notes(root, index, camera_id, day)
     go_on(len(days), len(days))
     return result
