@@ -13,7 +13,6 @@ from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.timeline import Span
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.cmaf import ClockSource, Group, Sample
-from safe_community_recorder.media.video import length_prefixed
 from tests.recorder.footage import PICTURE_90K, encode
 
 S = utc.SECOND_US
@@ -55,7 +54,7 @@ def now_us() -> int:
 def group(start_us: int, pictures: int = 10, clock: ClockSource = ClockSource.ARRIVAL) -> Group:
     """Ten pictures a second, of real H.264."""
     units = encode(10).units[:pictures]
-    samples = tuple(Sample(length_prefixed(unit.nals), PICTURE_90K, 0) for unit in units)
+    samples = tuple(Sample(unit.data, PICTURE_90K, 0) for unit in units)
     return Group(encode(10).video, start_us, samples, clock)
 
 

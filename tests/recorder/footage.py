@@ -85,7 +85,7 @@ def encode(
         is_key = packet.is_keyframe
         assert codec == "h264" or is_key == is_random_access(nals)
         dts = packet.dts * PICTURE_90K
-        units.append(AccessUnit(nals, packet.pts * PICTURE_90K, dts, is_key, 0, video))
+        units.append(AccessUnit(length_prefixed(nals), packet.pts * PICTURE_90K, dts, is_key, 0, video))
     return Footage(video, tuple(units))
 
 
@@ -130,7 +130,7 @@ def groups_of(
     for unit, duration_90k in zip(footage.units, cycle(durations_90k)):
         if unit.is_key:
             samples.append([])
-        samples[-1].append(Sample(length_prefixed(unit.nals), duration_90k, unit.pts_90k - unit.dts_90k))
+        samples[-1].append(Sample(unit.data, duration_90k, unit.pts_90k - unit.dts_90k))
     groups = []
     shown_90k = heard = 0
     for part in samples:

@@ -74,7 +74,7 @@ def unit(dts_90k: int, after_us: int, *, is_key: bool = False, taken_us: int | N
     """A picture that arrives so long after the test's beginning."""
     sender_us = None if taken_us is None else NOW_US + taken_us
     return AccessUnit(
-        (b"\x65data",), dts_90k, dts_90k, is_key, STEADY_US + after_us, encode().video, sender_us=sender_us
+        b"\0\0\0\5\x65data", dts_90k, dts_90k, is_key, STEADY_US + after_us, encode().video, sender_us=sender_us
     )
 
 

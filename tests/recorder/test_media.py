@@ -53,7 +53,7 @@ def groups_of(pictures: int = 30, b_frames: int = 0) -> list[list[Sample]]:
     for unit in encode(pictures, b_frames).units:
         if unit.is_key:
             groups.append([])
-        groups[-1].append(Sample(length_prefixed(unit.nals), PICTURE_90K, unit.pts_90k - unit.dts_90k))
+        groups[-1].append(Sample(unit.data, PICTURE_90K, unit.pts_90k - unit.dts_90k))
     return groups
 
 

@@ -60,9 +60,9 @@ class Past:
                 at_us = start_us + picture * S // 10
                 dts_90k = (at_us - starts[0] + jump_us) * 9 // 100
                 arrival_us = at_us - self._host.offset_us
-                yield AccessUnit(unit.nals, dts_90k, dts_90k, unit.is_key, arrival_us, footage.video)
+                yield AccessUnit(unit.data, dts_90k, dts_90k, unit.is_key, arrival_us, footage.video)
         yield AccessUnit(
-            footage.units[0].nals,
+            footage.units[0].data,
             dts_90k + PICTURE_90K,
             dts_90k + PICTURE_90K,
             True,

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..cause import Cause
 from ..media.cmaf import ClockSource, Group, Sample
-from ..media.video import AccessUnit, length_prefixed
+from ..media.video import AccessUnit
 from ..utc import SECOND_US
 from .sound import sound_of
 
@@ -290,7 +290,7 @@ class GroupBuilder:
         if lasts_us != nominal_us:
             durations = _scaled(durations, max(len(durations), lasts_us * 9 // 100))
         samples = tuple(
-            Sample(length_prefixed(p.unit.nals), duration, p.unit.pts_90k - p.unit.dts_90k)
+            Sample(p.unit.data, duration, p.unit.pts_90k - p.unit.dts_90k)
             for p, duration in zip(whole.pictures, durations, strict=True)
         )
         hole, self._hole = self._hole, Cause.PACKETS_LOST

@@ -14,7 +14,7 @@ from ..media.audio import AudioFormat, AudioUnit, is_adts, read_audio_config, sp
 from ..media.bits import BitstreamError
 from ..media.codec import H264, H265, Codec, ParameterSets
 from ..media.h265 import is_random_access
-from ..media.video import AccessUnit, split_annexb, split_length_prefixed
+from ..media.video import AccessUnit, length_prefixed, split_annexb, split_length_prefixed
 from .beginning import Times, decoded_90k, earliest_us, filled_in, is_flowing, is_settled
 
 _LOGGER = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Pictures:
             return []
         # libav's mark is right for H.264 (IDR, recovery point); for H.265 not every container tells it.
         is_key = packet.is_keyframe if self._codec is H264 else is_random_access(stored)
-        unit = AccessUnit(stored, 0, 0, is_key, arrival_us, self._sets.video, _captured_us(packet))
+        unit = AccessUnit(length_prefixed(stored), 0, 0, is_key, arrival_us, self._sets.video, _captured_us(packet))
         pts, dts = (None if time is None else _at_90k(time, packet.time_base) for time in (packet.pts, packet.dts))
         if self._first is not None:
             self._first.append((unit, (pts, dts)))

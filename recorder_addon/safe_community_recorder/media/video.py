@@ -28,14 +28,16 @@ class VideoFormat:
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One coded picture: its NAL units, and its times in 1/90000 s of the camera's clock.
+    """One coded picture and its times in 1/90000 s of the camera's clock.
 
+    `data` is a sample of an MP4 file: each NAL unit behind its 32-bit length, neither parameter sets nor delimiters.
     `arrival_us` is on the host's steady clock (clock.steady_us); `sender_us` is UTC of its capture as the camera says
     it (RTCP sender reports), None if it does not. `audio` is the format of the sound that comes with the pictures, if
-    it is wanted; `audio_units` are those that have come since the picture before, on the same clock.
+    it is wanted; `audio_units` are those that have come since the picture before, on the same clock. `lost_packets`
+    counts what of the stream was lost since the picture before: this one may be damaged, or others missing before it.
     """
 
-    nals: tuple[bytes, ...]
+    data: bytes
     pts_90k: int
     dts_90k: int
     is_key: bool
@@ -44,11 +46,17 @@ class AccessUnit:
     sender_us: int | None = None
     audio: AudioFormat | None = None
     audio_units: tuple[AudioUnit, ...] = ()
+    lost_packets: int = 0
+
+    @property
+    def nals(self) -> tuple[bytes, ...]:
+        """Its NAL units, without their lengths."""
+        return tuple(split_length_prefixed(self.data))
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of its NAL units and of the sound that comes with it."""
-        return sum(map(len, self.nals)) + sum(len(unit.data) for unit in self.audio_units)
+        """Bytes of the picture and of the sound that comes with it."""
+        return len(self.data) + sum([len(unit.data) for unit in self.audio_units])
 
 
 def split_annexb(data: bytes) -> list[bytes]:
