@@ -2,9 +2,30 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from . import h264, h265
-from .video import CodecName, VideoFormat
+from .bits import BitstreamError
+from .video import CodecName, Role, VideoFormat
+
+
+class SequenceParameters(Protocol):
+    """What every codec's sequence parameter set says."""
+
+    @property
+    def width(self) -> int:
+        """Of a picture, in pixels, after cropping."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Of a picture, in pixels, after cropping."""
+        ...
+
+    @property
+    def reordered(self) -> int:
+        """How many pictures may be decoded before one that is shown before them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +44,23 @@ class Codec:
     unstored: frozenset[int]
     nal_type: Callable[[bytes], int]
     parameter_set_key: Callable[[bytes], tuple[int, int] | None]
-    picture_size: Callable[[Sequence[bytes]], tuple[int, int]]
+    sps_type: int
+    sequence_parameters: Callable[[bytes], SequenceParameters]
+    role: Callable[[bytes], Role]
+    begins_group: Callable[[bytes], bool]
     write_record: Callable[[Iterable[bytes]], bytes]
     read_record: Callable[[bytes], tuple[bytes, ...]]
 
     def stored(self, nals: Iterable[bytes]) -> tuple[bytes, ...]:
         """What of an access unit goes into a file: neither parameter sets, which the file has once, nor delimiters."""
         return tuple([nal for nal in nals if self.nal_type(nal) not in self.unstored])
+
+    def sequence(self, parameter_sets: Sequence[bytes]) -> SequenceParameters:
+        """What the last sequence parameter set says. Raises BitstreamError."""
+        for nal in reversed(parameter_sets):
+            if self.nal_type(nal) == self.sps_type:
+                return self.sequence_parameters(nal)
+        raise BitstreamError("no sequence parameter set")
 
 
 H264 = Codec(
@@ -42,7 +73,10 @@ H264 = Codec(
     frozenset({h264.NAL_SPS, h264.NAL_PPS, h264.NAL_ACCESS_UNIT_DELIMITER}),
     h264.nal_type,
     h264.parameter_set_key,
-    h264.picture_size,
+    h264.NAL_SPS,
+    h264.sequence_parameters,
+    h264.role,
+    h264.begins_group,
     h264.decoder_configuration,
     h264.read_decoder_configuration,
 )
@@ -56,7 +90,10 @@ H265 = Codec(
     frozenset({h265.NAL_VPS, h265.NAL_SPS, h265.NAL_PPS, h265.NAL_ACCESS_UNIT_DELIMITER}),
     h265.nal_type,
     h265.parameter_set_key,
-    h265.picture_size,
+    h265.NAL_SPS,
+    h265.sequence_parameters,
+    h265.role,
+    h265.begins_group,
     h265.decoder_configuration,
     h265.read_decoder_configuration,
 )
@@ -77,7 +114,7 @@ class ParameterSets:
         codec = self._codec
         changed = False
         for nal in nals:
-            if codec.nal_type(nal) not in codec.unstored:
+            if codec.nal_type(nal) not in codec.unstored or nal in self._sets.values():
                 continue
             key = codec.parameter_set_key(nal)
             if key is not None and self._sets.get(key) != nal:
@@ -90,5 +127,5 @@ class ParameterSets:
     def _format(self) -> VideoFormat:
         sets = tuple(self._sets[key] for key in sorted(self._sets))
         self._newest = [nal for nal in self._newest if nal in sets]
-        width, height = self._codec.picture_size(self._newest)
-        return VideoFormat(self._codec.name, width, height, sets)
+        sequence = self._codec.sequence(self._newest)
+        return VideoFormat(self._codec.name, sequence.width, sequence.height, sets)

@@ -1,9 +1,11 @@
 """H.265 (ITU-T H.265, ISO/IEC 14496-15 §8): NAL unit types, parameter sets and the hvcC record."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from .bits import BitReader, BitstreamError, unescaped
+from .video import Role
 
 NAL_FIRST_IRAP = 16
 NAL_LAST_IRAP = 23
@@ -14,13 +16,17 @@ NAL_ACCESS_UNIT_DELIMITER = 35
 
 _ORDER = {NAL_VPS: 0, NAL_SPS: 1, NAL_PPS: 2}
 _RECORD_HEAD_BYTES = 23
+_LAST_IN_A_STREAM = 47
+_BEHIND_PICTURES = frozenset({36, 37, 38, 40, 45, 46, 47})
+_MOST_REORDERED = 16
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceParameters:
     """What of a sequence parameter set is of use here. `width` and `height` in pixels, in the conformance window.
 
-    `profile` are the 12 bytes from general_profile_space to general_level_idc.
+    `profile` are the 12 bytes from general_profile_space to general_level_idc; `reordered` is how many pictures may be
+    decoded before one that is shown before them (sps_max_num_reorder_pics of all temporal layers).
     """
 
     number: int
@@ -32,6 +38,7 @@ class SequenceParameters:
     chroma_bits: int
     width: int
     height: int
+    reordered: int
 
 
 def nal_type(nal: bytes) -> int:
@@ -39,9 +46,24 @@ def nal_type(nal: bytes) -> int:
     return nal[0] >> 1 & 0x3F
 
 
+def role(nal: bytes) -> Role:
+    """Where a NAL unit stands in its access unit (H.265 §7.4.2.4.4); its first three bytes are enough."""
+    kind = nal[0] >> 1 & 0x3F
+    if kind < NAL_VPS:
+        return Role.FIRST_SLICE if len(nal) > 2 and nal[2] & 0x80 else Role.SLICE
+    if kind > _LAST_IN_A_STREAM:
+        return Role.INVALID
+    return Role.SUFFIX if kind in _BEHIND_PICTURES else Role.PREFIX
+
+
+def begins_group(nal: bytes) -> bool:
+    """True for a slice of a picture to begin with (H.265 §3, IRAP)."""
+    return NAL_FIRST_IRAP <= nal[0] >> 1 & 0x3F <= NAL_LAST_IRAP
+
+
 def is_random_access(nals: Iterable[bytes]) -> bool:
     """True for a picture at which decoding can begin: IDR, CRA or BLA (H.265 §3, IRAP)."""
-    return any(NAL_FIRST_IRAP <= nal_type(nal) <= NAL_LAST_IRAP for nal in nals)
+    return any(map(begins_group, nals))
 
 
 def parameter_set_key(nal: bytes) -> tuple[int, int] | None:
@@ -101,17 +123,8 @@ def read_decoder_configuration(record: bytes) -> tuple[bytes, ...]:
     return tuple(nals)
 
 
-def picture_size(parameter_sets: Sequence[bytes]) -> tuple[int, int]:
-    """Width and height in pixels, by the last sequence parameter set. Raises BitstreamError."""
-    for nal in reversed(parameter_sets):
-        if nal_type(nal) == NAL_SPS:
-            values = sequence_parameters(nal)
-            return values.width, values.height
-    raise BitstreamError("no sequence parameter set")
-
-
 def sequence_parameters(sps: bytes) -> SequenceParameters:
-    """A sequence parameter set, as far as the bit depths (H.265 §7.3.2.2.1). Raises BitstreamError."""
+    """A sequence parameter set, as far as the order of pictures (H.265 §7.3.2.2.1). Raises BitstreamError."""
     if len(sps) < 2 or nal_type(sps) != NAL_SPS:
         raise BitstreamError("not a sequence parameter set")
     bits = BitReader(unescaped(sps[2:]))
@@ -134,8 +147,15 @@ def sequence_parameters(sps: bytes) -> SequenceParameters:
         raise BitstreamError(f"a picture of {width}×{height} pixels")
     if chroma_format > 3 or luma_bits > 15 or chroma_bits > 15:
         raise BitstreamError(f"chroma format {chroma_format} with {luma_bits} and {chroma_bits} bits")
+    reordered = 0
+    with suppress(BitstreamError):
+        bits.unsigned()
+        for _ in range(sub_layers + 1 if bits.take(1) else 1):
+            bits.unsigned()
+            reordered = min(bits.unsigned(), _MOST_REORDERED)
+            bits.unsigned()
     return SequenceParameters(
-        number, profile, sub_layers + 1, nested, chroma_format, luma_bits, chroma_bits, width, height
+        number, profile, sub_layers + 1, nested, chroma_format, luma_bits, chroma_bits, width, height, reordered
     )
 
 

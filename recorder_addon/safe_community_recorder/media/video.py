@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Literal
 
 from .audio import AudioFormat, AudioUnit
@@ -10,6 +11,21 @@ from .bits import BitstreamError
 START_CODE = b"\x00\x00\x00\x01"
 
 type CodecName = Literal["h264", "h265"]
+
+
+class Role(Enum):
+    """What a NAL unit is in its access unit."""
+
+    PREFIX = auto()
+    """Stands before a picture: behind a picture it begins the next access unit."""
+    FIRST_SLICE = auto()
+    """A picture begins."""
+    SLICE = auto()
+    """A picture goes on."""
+    SUFFIX = auto()
+    """Belongs to what stands before it."""
+    INVALID = auto()
+    """No NAL unit that may stand in a stream."""
 
 
 @dataclass(frozen=True, slots=True)

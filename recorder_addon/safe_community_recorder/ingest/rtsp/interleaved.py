@@ -1,0 +1,103 @@
+"""What comes over an RTSP connection, taken apart: packets (RFC 2326 §10.12), messages and rubbish. Pure."""
+
+from collections.abc import Callable
+
+from ...media.bits import BitstreamError
+from .message import MessageError, Request, Response, parse_message
+
+_DOLLAR = 0x24
+_HEAD_BYTES = 4
+# More of it in one piece is no fault on the line but another protocol.
+_MOST_RUBBISH_BYTES = 1 << 20
+_LONGEST_MESSAGE_BYTES = 2 << 20
+
+type Packet = Callable[[bytes, int, int], None]
+"""Takes a packet: the bytes in which it lies, its beginning and its end."""
+
+
+class Interleaved:
+    """Takes a stream's bytes as they come and hands on what they hold.
+
+    `channels` says who takes the packets of a channel; `on_unknown` those of any other that look like RTP or RTCP.
+    """
+
+    def __init__(
+        self,
+        channels: dict[int, Packet],
+        on_message: Callable[[Request | Response], None],
+        on_unknown: Callable[[int, bytes, int, int], None],
+    ) -> None:
+        self.channels = channels
+        self._on_message = on_message
+        self._on_unknown = on_unknown
+        self._rest = b""
+        self._in_a_row = 0
+        self.skipped_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes. Raises BitstreamError when there is nothing but rubbish."""
+        position = 0
+        if self._rest:
+            data, position = self._continued(data)
+        end = len(data)
+        channels = self.channels
+        while end - position > _HEAD_BYTES:
+            if data[position] != _DOLLAR:
+                following = self._other(data, position)
+                if following < 0:
+                    break
+                position = following
+                continue
+            start = position + _HEAD_BYTES
+            after = start + (data[position + 2] << 8 | data[position + 3])
+            # Version 2 of RTP and RTCP: whatever else follows a dollar sign is rubbish that has one in it.
+            if data[start] >> 6 != 2:
+                position = self._skip(data, position + 1 if after > start else start, position)
+                continue
+            if after > end:
+                break
+            take = channels.get(data[position + 1])
+            if take is not None:
+                take(data, start, after)
+            else:
+                self._on_unknown(data[position + 1], data, start, after)
+            position = after
+            self._in_a_row = 0
+        self._rest = data[position:]
+
+    def _continued(self, data: bytes) -> tuple[bytes, int]:
+        """The bytes to go on with, and where: a packet that was cut is completed by itself, nothing else is copied."""
+        rest, self._rest = self._rest, b""
+        if rest[0] == _DOLLAR and len(rest) > _HEAD_BYTES:
+            missing = _HEAD_BYTES + (rest[2] << 8 | rest[3]) - len(rest)
+            if 0 < missing <= len(data):
+                self.feed(b"".join((rest, data[:missing])))
+                if not self._rest:
+                    return data, missing
+                rest, data, self._rest = self._rest, data[missing:], b""
+        return b"".join((rest, data)), 0
+
+    def _other(self, data: bytes, position: int) -> int:
+        """Where to go on behind what is no packet; -1 to wait for more."""
+        try:
+            found = parse_message(data, position)
+        except MessageError:
+            return self._skip(data, position + 1, position)
+        if found is None:
+            if len(data) - position > _LONGEST_MESSAGE_BYTES:
+                return self._skip(data, position + 1, position)
+            return -1
+        message, after = found
+        self._on_message(message)
+        self._in_a_row = 0
+        return after
+
+    def _skip(self, data: bytes, start: int, since: int) -> int:
+        """Where the next packet or message may begin."""
+        candidates = [found for mark in (b"$", b"RTSP/") if (found := data.find(mark, start)) >= 0]
+        following = min(candidates, default=len(data))
+        self.skipped_bytes += following - since
+        self._in_a_row += following - since
+        if self._in_a_row > _MOST_RUBBISH_BYTES:
+            raise BitstreamError("what comes over the connection is no RTSP")
+        return following

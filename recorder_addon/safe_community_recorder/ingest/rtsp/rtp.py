@@ -1,0 +1,183 @@
+"""One RTP stream as it is received (RFC 3550): order, loss, the clock of its timestamps, reports. Pure.
+
+Over TCP nothing is reordered on the way. What is missing, the camera has left out itself: its buffers were full.
+"""
+
+import struct
+from collections.abc import Callable
+
+from ...clock import steady_us
+from ...media.cmaf import from_ntp
+from .rtcp import RtcpError, SenderReport, parse_rtcp, receiver_report
+
+_HEADER = struct.Struct(">BBHII")
+_HEADER_BYTES = 12
+_PLAIN = 0x80
+_SEQUENCES = 1 << 16
+_TIMESTAMPS = 1 << 32
+# A sequence number that goes further is no loss but a new beginning (RFC 3550 appendix A.1, MAX_DROPOUT).
+_MOST_LOST = 3_000
+_FIRST_DYNAMIC = 96
+# NTP's timestamps before 2001 are those of a camera that counts from its start, whatever it may call that.
+_EARLIEST_SENDER_US = 978_307_200_000_000
+
+type Payload = Callable[[bytes, int, int, int, bool, int], None]
+"""Takes a payload: (bytes in which it lies, its beginning, its end, timestamp, marker, packets lost before it)."""
+
+
+class RtpTrack:
+    """Receives one RTP stream and hands on its payloads, in order, with timestamps that never wrap.
+
+    `payload_type` is what the session's description announces; a camera that keeps to another one is believed.
+    """
+
+    def __init__(self, payload_type: int, clock_rate: int, take: Payload, own_ssrc: int = 0x5AFE) -> None:
+        self._payload_type = payload_type
+        self._clock_rate = clock_rate
+        self._take = take
+        self._own_ssrc = own_ssrc
+        self._ssrc: int | None = None
+        self._strange_ssrc: int | None = None
+        self._expected = 0
+        self._strange_sequence: int | None = None
+        self._timestamp = 0
+        self._report: SenderReport | None = None
+        self._report_timestamp = 0
+        self._report_us = 0
+        self._reported_lost = self._reported_received = 0
+        self._cycles = 0
+        self.received_packets = 0
+        self.lost_packets = 0
+
+    def packet(self, data: bytes, start: int, end: int) -> None:
+        """An RTP packet (RFC 3550 §5.1) that lies in `data`; what is none is left out."""
+        if end - start <= _HEADER_BYTES:
+            return
+        first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data, start)
+        payload = start + _HEADER_BYTES
+        if first != _PLAIN:
+            payload, end = _bounds(data, start, end, first)
+            if payload >= end:
+                return
+        if second & 0x7F != self._payload_type and not self._adopts(second & 0x7F):
+            return
+        if ssrc != self._ssrc and not self._begins(ssrc, sequence, timestamp):
+            return
+        lost = 0
+        if sequence != self._expected:
+            lost = self._jumped(sequence)
+            if lost < 0:
+                return
+        self._expected = sequence + 1 & 0xFFFF
+        if not self._expected:
+            self._cycles += 1
+        self.received_packets += 1
+        if timestamp != self._timestamp & 0xFFFFFFFF:
+            self._timestamp = self._unwrapped(timestamp)
+        self._take(data, payload, end, self._timestamp, second >= 0x80, lost)
+
+    def control(self, data: bytes, start: int, end: int) -> None:
+        """An RTCP packet: a sender report ties the stream's timestamps to the camera's clock."""
+        try:
+            reports = parse_rtcp(data[start:end])
+        except RtcpError:
+            return
+        for report in reports:
+            if isinstance(report, SenderReport) and (self._ssrc is None or report.ssrc == self._ssrc):
+                self._report = report
+                self._report_us = steady_us()
+                self._report_timestamp = self._unwrapped(report.rtp_timestamp)
+
+    def sender_us(self, timestamp: int) -> int | None:
+        """UTC of a timestamp by the camera's clock; None as long as it has not told any."""
+        if self._report is None:
+            return None
+        at_us = from_ntp(self._report.ntp)
+        if at_us < _EARLIEST_SENDER_US:
+            return None
+        return at_us + (timestamp - self._report_timestamp) * 1_000_000 // self._clock_rate
+
+    def report(self) -> bytes | None:
+        """A receiver report (RFC 3550 §6.4.2) of what has come since the last; None before anything has."""
+        if self._ssrc is None:
+            return None
+        lost, received = self.lost_packets - self._reported_lost, self.received_packets - self._reported_received
+        self._reported_lost, self._reported_received = self.lost_packets, self.received_packets
+        last, since = 0, 0
+        if self._report is not None:
+            last = self._report.ntp >> 16 & 0xFFFFFFFF
+            since = min((steady_us() - self._report_us) * 65_536 // 1_000_000, 0xFFFFFFFF)
+        return receiver_report(
+            self._own_ssrc,
+            self._ssrc,
+            min(255, lost * 256 // max(1, lost + received)),
+            min(self.lost_packets, 0x7FFFFF),
+            (self._cycles & 0xFFFF) << 16 | self._expected - 1 & 0xFFFF,
+            0,
+            last,
+            since,
+        )
+
+    def _adopts(self, payload_type: int) -> bool:
+        """Before anything has come, a camera may use another dynamic payload type than it said."""
+        if self.received_packets or payload_type < _FIRST_DYNAMIC:
+            return False
+        self._payload_type = payload_type
+        return True
+
+    def _begins(self, ssrc: int, sequence: int, timestamp: int) -> bool:
+        """True for the first packet of a new source; a single one after others may be rubbish."""
+        if self._ssrc is not None and self._strange_ssrc != ssrc:
+            self._strange_ssrc = ssrc
+            return False
+        if self._ssrc is None:
+            self._timestamp = timestamp
+            self._expected = sequence
+        else:
+            # The first packet of this source was taken for rubbish.
+            self._expected = sequence - 1 & 0xFFFF
+        self._ssrc, self._strange_ssrc = ssrc, None
+        if self._report is not None and self._report.ssrc == ssrc:
+            self._report_timestamp = self._unwrapped(self._report.rtp_timestamp)
+        else:
+            self._report = None
+        return True
+
+    def _jumped(self, sequence: int) -> int:
+        """How many packets are missing before this one; -1 for one that is not to be taken."""
+        ahead = (sequence - self._expected) % _SEQUENCES
+        if ahead <= _MOST_LOST:
+            if sequence < self._expected:
+                self._cycles += 1
+            self.lost_packets += ahead
+            self._strange_sequence = None
+            return ahead
+        # Behind, or far ahead: a packet that came twice, or a camera that counts anew. The next one tells.
+        if sequence != self._strange_sequence:
+            self._strange_sequence = sequence + 1 & 0xFFFF
+            return -1
+        self._strange_sequence = None
+        self.lost_packets += 1
+        return 1
+
+    def _unwrapped(self, timestamp: int) -> int:
+        """The timestamp as a number that goes on beyond 32 bits, next to the last one."""
+        step = (timestamp - self._timestamp) % _TIMESTAMPS
+        return self._timestamp + (step if step < _TIMESTAMPS // 2 else step - _TIMESTAMPS)
+
+
+def _bounds(data: bytes, start: int, end: int, first: int) -> tuple[int, int]:
+    """Where the payload lies in a packet with contributing sources, an extension or padding; (end, end) for none."""
+    payload = start + _HEADER_BYTES + 4 * (first & 0x0F)
+    if first >> 6 != 2:
+        return end, end
+    if first & 0x10:
+        if payload + 4 > end:
+            return end, end
+        payload += 4 + 4 * (data[payload + 2] << 8 | data[payload + 3])
+    if first & 0x20:
+        padding = data[end - 1]
+        if not 0 < padding <= end - payload:
+            return end, end
+        end -= padding
+    return payload, end
