@@ -51,15 +51,24 @@ def encode(
     height: int = 48,
     codec: CodecName = "h264",
     preset: str = "ultrafast",
+    slices: int = 1,
+    grain: int = 0,
 ) -> Footage:
-    """Encodes pictures whose brightness tells their number."""
+    """Encodes pictures whose brightness tells their number. `grain`, in steps of luma, makes them large.
+
+    Only H.264 comes in several slices here: x265 cuts none without threads.
+    """
+    assert codec == "h264" or slices == 1
     encoder = cast("av.VideoCodecContext", av.CodecContext.create(_ENCODERS[codec], "w"))
     encoder.width, encoder.height = width, height
     encoder.pix_fmt = "yuv420p"
     encoder.framerate = 10
     encoder.time_base = Fraction(1, 10)
     encoder.options = {
-        "h264": {"preset": preset, "g": "10", "sc_threshold": "0", "bf": str(b_frames)},
+        "h264": {
+            "preset": preset,
+            "x264-params": f"keyint=10:scenecut=0:bframes={b_frames}:threads=1:sliced-threads=0:slices={slices}",
+        },
         "h265": {
             "preset": preset,
             "x265-params": f"log-level=none:keyint=10:min-keyint=10:scenecut=0:bframes={b_frames}:b-adapt=0"
@@ -67,8 +76,11 @@ def encode(
         },
     }[codec]
     packets = []
+    rng = np.random.default_rng(1)
     for number in range(pictures):
         luma = np.full((height * 3 // 2, width), brightness_of(number), dtype=np.uint8)
+        if grain:
+            luma += rng.integers(0, grain, luma.shape, dtype=np.uint8)
         frame = av.VideoFrame.from_ndarray(luma, format="yuv420p")
         frame.pts = number
         packets += encoder.encode(frame)

@@ -1,0 +1,48 @@
+"""gst-rtsp-server as a camera: a process that serves footage."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from safe_community_recorder.media.cmaf import Group
+from safe_community_recorder.media.video import CodecName
+from tests.recorder.footage import recorded
+
+USER, PASSWORD = "camera", "secret"
+
+
+@dataclass
+class GstCamera:
+    """A running server."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The stream's address."""
+        return f"rtsp://127.0.0.1:{self.port}/stream"
+
+    def end(self) -> list[str]:
+        """Ends it; the addresses of the streams that were set up."""
+        return self.process.communicate()[0].split()
+
+
+@contextmanager
+def gst_camera(path: Path, codec: CodecName, *options: str) -> Iterator[GstCamera]:
+    """Serves an MP4 file; `options` are those of gst_server.py."""
+    script = str(Path(__file__).with_name("gst_server.py"))
+    command = ["/usr/bin/python3", script, str(path), codec, *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield GstCamera(server, int(server.stdout.readline()))
+        if server.returncode is None:
+            server.communicate()
+
+
+def movie(path: Path, groups: Sequence[Group]) -> Path:
+    """Groups of pictures as a file that such a server can serve."""
+    path.write_bytes(recorded(groups)[0])
+    return path

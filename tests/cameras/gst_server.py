@@ -1,0 +1,90 @@
+"""Serves one MP4 over RTSP by gst-rtsp-server, as a camera does; runs under the system's Python (3.11 or newer).
+
+    /usr/bin/python3 gst_server.py FILE h264|h265 [--sound aac|pcmu] [--login digest|basic] [--shared] [--mtu BYTES]
+
+The stream is rtsp://127.0.0.1:PORT/stream; PORT is the first line of stdout, then a line for each stream that a client
+sets up. A shared one is the same stream for all clients; otherwise each begins with the file's first picture. With
+--login the user is "camera" with the password "secret". Ends when stdin does.
+"""
+
+import argparse
+import sys
+import threading
+from typing import Any
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402  after the versions are chosen
+
+_PICTURES = {
+    "h264": "h264parse ! rtph264pay config-interval=-1 name=pay0 pt=96",
+    "h265": "h265parse ! rtph265pay config-interval=-1 name=pay0 pt=96",
+}
+_SOUND = {
+    "aac": "movie.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97",
+    "pcmu": "audiotestsrc is-live=true ! audioconvert ! mulawenc ! rtppcmupay name=pay1 pt=0",
+    "": "",
+}
+_LOGINS = {"digest": GstRtsp.RTSPAuthMethod.DIGEST, "basic": GstRtsp.RTSPAuthMethod.BASIC}
+
+
+def main(path: str, codec: str, sound: str, login: str, mtu: int, *, shared: bool) -> None:
+    """Serves until stdin ends."""
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service("0")
+    factory = GstRtspServer.RTSPMediaFactory()
+    pictures = f"{_PICTURES[codec]} mtu={mtu}"
+    factory.set_launch(
+        f"( filesrc location={path} ! qtdemux name=movie movie.video_0 ! queue ! {pictures} {_SOUND[sound]} )"
+    )
+    factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
+    factory.set_shared(shared)
+    if login:
+        _admit(server, factory, login)
+    server.get_mount_points().add_factory("/stream", factory)
+    server.connect("client-connected", lambda _server, client: client.connect("setup-request", _set_up))
+    server.attach(None)
+    loop: Any = GLib.MainLoop()
+    print(server.get_bound_port(), flush=True)
+    threading.Thread(target=lambda: (sys.stdin.read(), loop.quit()), daemon=True).start()
+    loop.run()
+
+
+def _admit(server: Any, factory: Any, login: str) -> None:
+    """Only the one user may look."""
+    auth = GstRtspServer.RTSPAuth()
+    auth.set_supported_methods(_LOGINS[login])
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    if login == "digest":
+        auth.add_digest("camera", "secret", token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic("camera", "secret"), token)
+    server.set_auth(auth)
+    role = Gst.Structure.new_empty("viewer")
+    for permission in ("media.factory.access", "media.factory.construct"):
+        role.set_value(permission, True)
+    permissions = GstRtspServer.RTSPPermissions()
+    permissions.add_role_from_structure(role)
+    factory.set_permissions(permissions)
+
+
+def _set_up(_client: Any, context: Any) -> None:
+    print(context.uri.abspath, flush=True)
+
+
+if __name__ == "__main__":
+    Gst.init(None)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("path")
+    parser.add_argument("codec", choices=_PICTURES)
+    parser.add_argument("--sound", choices=_SOUND, default="")
+    parser.add_argument("--login", choices=_LOGINS, default="")
+    parser.add_argument("--mtu", type=int, default=1_400)
+    parser.add_argument("--shared", action="store_true")
+    asked = parser.parse_args()
+    main(asked.path, asked.codec, asked.sound, asked.login, asked.mtu, shared=asked.shared)
