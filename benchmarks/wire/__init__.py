@@ -1,0 +1,1 @@
+"""Cameras on the wire and who records them: the parts of `scripts/bench ingest`."""
