@@ -15,7 +15,7 @@ from .url import control_url, is_absolute
 
 _MEDIA_LIMIT = 32
 # A parameter follows a blank where the semicolon is missing; behind a comma the value goes on.
-_NEXT_PARAMETER = re.compile(r";|(?<![,\s;])\s+(?=[A-Za-z][\w-]*=[^=])")
+_NEXT_PARAMETER = re.compile(r";|(?<![,;]) (?=[A-Za-z][\w-]*=[^=])")
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _SPELLINGS = {"HEVC": "H265", "H.265": "H265", "H.264": "H264"}
 _CODEC_NAMES: dict[str, CodecName] = {"H264": "h264", "H265": "h265"}
@@ -146,10 +146,12 @@ def aac_config(media: Media) -> bytes | None:
 
 
 def _sections(data: bytes) -> list[_Section]:
-    """The session, then stream by stream."""
+    """The session, then stream by stream; what follows behind the end of a description is left out."""
     sections = [_Section()]
     for line in data.partition(b"\0")[0].decode("utf-8", "replace").replace("\r", "\n").split("\n"):
         kind, _, value = line.strip().partition("=")
+        if kind == "v" and len(sections) > 1:
+            break
         if kind == "m":
             sections.append(_Section(media_line=value.split()))
         elif kind == "a":
@@ -238,7 +240,7 @@ def _rate(text: str) -> float | None:
 def _parameters(lines: Iterable[str]) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for line in lines:
-        for part in _NEXT_PARAMETER.split(line):
+        for part in _NEXT_PARAMETER.split(" ".join(line.split()).replace(" = ", "=")):
             name, _, value = part.partition("=")
             if name.strip():
                 parameters.setdefault(name.strip().lower(), value.strip())
