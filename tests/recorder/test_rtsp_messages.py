@@ -137,6 +137,9 @@ def test_a_cseq_that_is_no_number_is_none(text: str) -> None:
     [
         b"HTTP/1.1 400 Bad Request\r\n",
         b"RTSP/1.0 OK\r\n",
+        b"RTSP/x",
+        b"RTSP/1,",
+        b"RTSP/1.RTSP/",
         b"RTSP/1.0 2000 OK\r\n",
         b"SSH-2.0-dropbear\r\n",
         b"\x16\x03\x01\x02\x00\x01",
@@ -247,3 +250,8 @@ def test_methods_are_told_however_they_are_separated() -> None:
 )
 def test_where_streams_begin_is_told_where_it_makes_sense(value: str, expected: tuple[StreamStart, ...]) -> None:
     assert stream_starts(value) == expected
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_the_beginning_of_a_message_is_waited_for(size: int) -> None:
+    assert parse_message(b"RTSP/1.0"[:size]) is None

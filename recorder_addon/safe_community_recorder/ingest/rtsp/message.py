@@ -12,6 +12,7 @@ BODY_LIMIT_BYTES = 1 << 20
 
 _BLANK = b"\r\n \t\0"
 _HEADERS_END = re.compile(rb"\r?\n\r?\n")
+_BEGINNING = re.compile(rb"RTSP/(\d(\.(\d|\Z)|\Z)|\Z)")
 _STATUS_LINE = re.compile(r"RTSP/\d\.\d[ \t]*(\d{3})(?!\d)[ \t]*(.*)", re.IGNORECASE)
 _VERSION = re.compile(r"RTSP/\d\.\d", re.IGNORECASE)
 _METHOD = re.compile(r"[A-Za-z_]+")
@@ -80,6 +81,9 @@ def parse_message(buffer: bytes | bytearray, start: int = 0) -> tuple[Request | 
     Raises MessageError as soon as the first line is no RTSP, when the headers are longer than HEADER_LIMIT_BYTES, and
     for a Content-Length that makes no sense or is more than BODY_LIMIT_BYTES.
     """
+    # Where rubbish is searched for messages, most of what looks like one is none by its first bytes.
+    if buffer[start : start + 5] == b"RTSP/" and not _BEGINNING.match(buffer, start):
+        raise MessageError(f"RTSP was expected, not {bytes(buffer[start : start + 16])!r}")
     head = bytes(buffer[start : start + HEADER_LIMIT_BYTES])
     begin = len(head) - len(head.lstrip(_BLANK))
     first_end = head.find(b"\n", begin)
