@@ -1,5 +1,6 @@
 """Who records the cameras of a server: the recorder in its two ways, ffmpeg for each camera, and the bare copy."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,8 @@ from tests.faults.evidence import read, recording_files
 from tests.world import ROOT, Recorder
 
 _SEGMENT_S = 10
+# Parameter sets and the label lie within.
+_BEGINNING_BYTES = 256
 _INTERLEAVED, _MARKER = 0x24, 0x80
 
 
@@ -29,11 +32,11 @@ class Contestant(Protocol):
     def stop(self) -> None:
         """Ends; what was received is on the disk then."""
 
-    def sizes(self, number: int) -> Iterator[int]:
-        """What is on the disk of a camera, picture by picture."""
+    def pictures(self, number: int) -> Iterator[tuple[bytes, int]]:
+        """What is on the disk of a camera, picture by picture: its beginning, and the size of all of it."""
 
     def size_of(self, picture: Picture) -> int:
-        """What `sizes` gives for a picture that is whole."""
+        """The size of a picture that is whole."""
 
 
 @dataclass(slots=True)
@@ -64,11 +67,15 @@ class Ours:
         """Ends with SIGTERM."""
         self._recorder.stop()
 
-    def sizes(self, number: int) -> Iterator[int]:
-        """Of the samples of its recording files."""
+    def pictures(self, number: int) -> Iterator[tuple[bytes, int]]:
+        """The samples of its recording files."""
         for path in recording_files(self._recorder.archive, f"camera-{number}"):
-            for fragment in read(path).fragments:
-                yield from fragment.sizes.tolist()
+            with path.open("rb") as file:
+                for fragment in read(path).fragments:
+                    at = fragment.data
+                    for size in fragment.sizes.tolist():
+                        yield os.pread(file.fileno(), min(size, _BEGINNING_BYTES), at), size
+                        at += size
 
     def size_of(self, picture: Picture) -> int:
         """Parameter sets lie in the file's head only."""
@@ -106,11 +113,13 @@ class Ffmpeg:
         for process in self._processes:
             process.wait(60)
 
-    def sizes(self, number: int) -> Iterator[int]:
-        """Of the samples of its files."""
+    def pictures(self, number: int) -> Iterator[tuple[bytes, int]]:
+        """The samples of its files."""
         for path in sorted(self.directory.glob(f"{number}_*.mp4")):
             with av.open(str(path)) as container:
-                yield from (packet.size for packet in container.demux(video=0) if packet.size)
+                for packet in container.demux(video=0):
+                    if packet.size:
+                        yield bytes(packet)[:_BEGINNING_BYTES], packet.size
 
     def size_of(self, picture: Picture) -> int:
         """Parameter sets stay where the camera put them."""
@@ -142,20 +151,22 @@ class Bare:
         self._process.stdin.close()
         self._process.wait(60)
 
-    def sizes(self, number: int) -> Iterator[int]:
-        """Bytes of RTP payload, a picture ending where a packet has the marker."""
+    def pictures(self, number: int) -> Iterator[tuple[bytes, int]]:
+        """RTP payloads, a picture ending where a packet has the marker."""
         data = (self.directory / f"{number}.rtp").read_bytes()
         position = data.index(b"\r\n\r\n") + 4  # the answer to PLAY
-        size = 0
+        beginning, size = b"", 0
         while position + 6 <= len(data) and data[position] == _INTERLEAVED:
             end = position + 4 + int.from_bytes(data[position + 2 : position + 4])
             if end > len(data):
                 return
             if data[position + 1] == 0:
+                if len(beginning) < _BEGINNING_BYTES:
+                    beginning += data[position + 16 : min(end, position + 16 + _BEGINNING_BYTES)]
                 size += end - position - 16
                 if data[position + 5] & _MARKER:
-                    yield size
-                    size = 0
+                    yield beginning, size
+                    beginning, size = b"", 0
             position = end
 
     def size_of(self, picture: Picture) -> int:

@@ -1,6 +1,5 @@
 """Footage that is encoded once, kept, and cut into the RTP packets that a camera would send."""
 
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +14,10 @@ PAYLOAD_TYPE = 96
 # An RTP packet of 1400 bytes, as most cameras send them.
 _PAYLOAD_BYTES = 1400 - 12
 _SPS, _PPS, _DELIMITER, _STAP_A, _FU_A = 7, 8, 9, 24, 28
+# Each picture carries its number as cameras carry what they have to say: in a SEI message of user data (H.264 §D.1.7).
+_DIGITS = 10
+_LABEL = b"\x06\x05" + bytes((16 + _DIGITS,)) + bytes.fromhex("5afec0de9d534c0ea7c83c9b6a1e7f42")
+_LABEL_END = b"\x80"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,11 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A coded picture: its NAL units, and the packets that carry them."""
+    """A coded picture: its NAL units, and the packets that carry them; `labelled` is the one with the label."""
 
     nals: tuple[bytes, ...]
     packets: tuple[Packet, ...]
+    labelled: int
 
     def sample_bytes(self, with_parameter_sets: bool) -> int:
         """Its size as an MP4 sample, each NAL unit behind its length in 4 bytes."""
@@ -108,11 +112,25 @@ def load(kind: Kind, cache: Path = ROOT / ".tools" / "footage") -> Footage:
     return Footage(kind, tuple(_picture(split_annexb(stream)) for stream in streams))
 
 
-def _picture(nals: Sequence[bytes]) -> Picture:
+def label(number: int) -> bytes:
+    """The NAL unit that says which picture this is."""
+    return _LABEL + b"%0*d" % (_DIGITS, number) + _LABEL_END
+
+
+def read_label(data: bytes) -> int | None:
+    """The number of the picture whose bytes begin with this; None if it says none."""
+    at = data.find(_LABEL)
+    digits = data[at + len(_LABEL) : at + len(_LABEL) + _DIGITS]
+    return int(digits) if at >= 0 and len(digits) == _DIGITS and digits.isdigit() else None
+
+
+def _picture(coded: Sequence[bytes]) -> Picture:
+    sets = [nal for nal in coded if nal[0] & 0x1F in (_SPS, _PPS)]
+    nals = (*sets, label(0), *(nal for nal in coded if nal not in sets))
     payloads = list(packetise(nals))
     last = len(payloads) - 1
     packets = tuple(Packet(payload, number == last) for number, payload in enumerate(payloads))
-    return Picture(tuple(nals), packets)
+    return Picture(nals, packets, payloads.index(label(0)))
 
 
 def packetise(nals: Sequence[bytes]) -> Iterator[bytes]:
@@ -176,9 +194,3 @@ def _scene(kind: Kind) -> Iterator[np.ndarray]:
             top = kind.height // 2 + thing * side // 2
             picture[top : top + side, at : at + side // 2] = 40 + 80 * thing
         yield np.clip(picture, 0, 255).astype(np.uint8)
-
-
-@functools.cache
-def sample_sizes(kind: Kind, with_parameter_sets: bool) -> tuple[int, ...]:
-    """The sizes of the loop's pictures as MP4 samples."""
-    return tuple(picture.sample_bytes(with_parameter_sets) for picture in load(kind).pictures)

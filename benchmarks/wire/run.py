@@ -8,15 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.wire import processes
 from benchmarks.wire.contestants import Contestant
-from benchmarks.wire.footage import Kind, load
-from benchmarks.wire.lost import lost_pictures
+from benchmarks.wire.footage import Kind, load, read_label
 from tests.world import ROOT, stop, wait_until
 
 # Later than this with one packet in a hundred, a server is no camera any more: half the time between two pictures.
@@ -123,9 +122,14 @@ class Server:
         self._process.stdin.flush()
         return self._answer()
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
     def cpu_s(self) -> float:
         """What the cameras have cost so far."""
-        return processes.cpu_s(self._process.pid)
+        return processes.cpu_s(self.pid)
 
     def stop(self) -> None:
         """Ends the cameras."""
@@ -167,9 +171,9 @@ def run(
             pss_bytes = processes.pss_bytes(pids)
         time.sleep(task.kind.gop_s + 1)  # the group that is being received is complete then
         stopping.close()
-        spans = [_span(first, last, number) for number in range(task.cameras)]
-        loop = [contestant.size_of(picture) for picture in load(task.kind).pictures]
-        lost = sum(lost_pictures(list(contestant.sizes(number)), loop, *span) for number, span in enumerate(spans))
+        spans = [_sent(first, last, number) for number in range(task.cameras)]
+        sizes = [contestant.size_of(picture) for picture in load(task.kind).pictures]
+        lost = sum(_lost(contestant, number, span, sizes) for number, span in enumerate(spans))
     connections = last["open"] + last["ended"]
     return Outcome(
         cameras=task.cameras,
@@ -177,7 +181,7 @@ def run(
         cpu_s=cost.cpu_s,
         waits=cost.waits,
         pss_bytes=pss_bytes,
-        pictures=sum(end - begin for _, begin, end in spans),
+        pictures=sum(map(len, spans)),
         lost=lost,
         reconnects=len(connections) - task.cameras,
         stalled_s=max(connection["stalled_s"] for connection in connections),
@@ -186,14 +190,23 @@ def run(
     )
 
 
-def _span(first: dict[str, Any], last: dict[str, Any], number: int) -> tuple[int, int, int]:
-    """A camera's first picture at all, and the first and the end of those that were sent between two reports."""
-    begun, ended = (
-        [connection for connection in report["open"] + report["ended"] if connection["camera"] == number]
+def _sent(first: dict[str, Any], last: dict[str, Any], number: int) -> range:
+    """The numbers of a camera's pictures that were sent between two reports, also if nobody was connected then."""
+    begin, end = (
+        max(viewer["end_picture"] for viewer in report["open"] + report["ended"] if viewer["camera"] == number)
         for report in (first, last)
     )
-    begin, end = (max(connection["end_picture"] for connection in some) for some in (begun, ended))
-    return min(connection["first_picture"] for connection in begun), begin, end
+    return range(begin, end)
+
+
+def _lost(contestant: Contestant, number: int, sent: range, sizes: Sequence[int]) -> int:
+    """How many of the pictures that were sent are not on the disk, or not whole."""
+    whole = set()
+    for beginning, size in contestant.pictures(number):
+        picture = read_label(beginning)
+        if picture is not None and size == sizes[picture % len(sizes)]:
+            whole.add(picture)
+    return len(set(sent) - whole)
 
 
 def free_bytes(directory: Path) -> int:

@@ -7,7 +7,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Final
 
-from .footage import PAYLOAD_TYPE, Footage, Picture
+from .footage import PAYLOAD_TYPE, Footage, Picture, label
 
 _CLOCK_RATE = 90_000
 _REPORT_EVERY_S = 5.0
@@ -102,13 +102,14 @@ class Viewer:
             self.waiting_since = 0.0
         packets = self.at.packets
         packet = packets[self.packet]
+        payload = label(self.picture) if self.packet == self.at.labelled else packet.payload
         kind = PAYLOAD_TYPE | 0x80 if packet.marker else PAYLOAD_TYPE
-        size = 12 + len(packet.payload)
+        size = 12 + len(payload)
         header = _HEADER.pack(0x24, 0, size, 0x80, kind, self.sequence, self.timestamp, self.camera.ssrc)
         self.sequence = self.sequence + 1 & 0xFFFF
         self.sent_packets += 1
         self.sent_bytes += 4 + size
-        whole = self._send(header + packet.payload)
+        whole = self._send(header + payload)
         self.packet += 1
         if self.packet < len(packets):
             self.due += self.span_s / len(packets)
