@@ -15,6 +15,7 @@ from .app import Recorder, Settings
 from .archive.layout import FILE_S
 from .config import ConfigError
 from .identity import InUseError
+from .ingest.source import Way
 
 _COMMANDS = {"check": maintenance.check, "rebuild": maintenance.rebuild}
 
@@ -39,6 +40,8 @@ def _record(given: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=8710, help="port to listen on, 0 for any (default: %(default)s)")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--file-seconds", type=int, default=FILE_S, help=argparse.SUPPRESS)
+    parser.add_argument("--source", type=Way, choices=tuple(Way), help=argparse.SUPPRESS)
+    parser.add_argument("--no-vision", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=__version__)
     arguments = parser.parse_args(given)
     logs.set_up(arguments.log_level.upper())
@@ -50,6 +53,8 @@ def _record(given: Sequence[str]) -> int:
         arguments.host,
         arguments.port,
         max(1, arguments.file_seconds),
+        arguments.source,
+        not arguments.no_vision,
     )
     try:
         clean = asyncio.run(Recorder(settings).run())

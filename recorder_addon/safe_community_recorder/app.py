@@ -24,8 +24,8 @@ from .clock import HostClock
 from .config import Camera
 from .fleet import Fleet
 from .ingest.gop import ClockChange
-from .ingest.pyav_source import PyAVSource
-from .ingest.source import Source
+from .ingest.source import Way
+from .ingest.ways import Ways
 from .pipeline import Pipeline
 from .supervisor import announce
 from .watch import Sampler
@@ -37,7 +37,10 @@ _CLOCK_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the recorder finds and keeps things, and where it listens (port 0: any free one)."""
+    """Where the recorder finds and keeps things, and where it listens (port 0: any free one).
+
+    `source` overrides how all cameras are received; without `vision` nothing is decoded. Both are for measuring.
+    """
 
     config: Path
     data: Path
@@ -45,6 +48,8 @@ class Settings:
     host: str
     port: int
     file_s: int = FILE_S
+    source: Way | None = None
+    vision: bool = True
 
 
 class Recorder:
@@ -87,10 +92,11 @@ class Recorder:
             on_status=lambda status: self._hub.publish({"type": "storage", "storage": storage_json(status)}),
         )
         await archive.start()
-        sampler = Sampler()
+        sampler = Sampler(idle=not settings.vision)
+        ways = Ways(settings.source)
 
         def create(camera: Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
-            return Pipeline(camera, archive, sampler, clock, _connect, on_change, self._camera_clock)
+            return Pipeline(camera, archive, sampler, clock, ways.to, on_change, self._camera_clock)
 
         def on_info() -> None:
             self._hub.publish({"type": "info", "info": info_json(services)})
@@ -142,10 +148,6 @@ def _write_first_camera_file(path: Path) -> None:
     if not path.exists():
         camera_file.save(path, config.STARTER)
         _LOGGER.info("camera file written; add your cameras to it", extra={"path": str(path)})
-
-
-def _connect(url: str, audio: bool) -> Source:
-    return PyAVSource(url, asyncio.get_running_loop(), audio=audio)
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> tuple[str, int]:

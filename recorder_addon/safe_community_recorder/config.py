@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import voluptuous as vol
@@ -19,6 +19,7 @@ from .strict_yaml import Document, YamlError
 
 _BYTES = {"MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
 _LONGEST_UNJUSTIFIED_DAYS = 30
+_SOURCES = ("auto", "native", "libav")
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https")
 
 STARTER = """\
@@ -92,7 +93,11 @@ class Processing:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One camera as the file describes it. The addresses may hold a password: they are never shown."""
+    """One camera as the file describes it. The addresses may hold a password: they are never shown.
+
+    `source` is how its streams are received; `certificate` what it has to show: None for a signed one, "ignore" for
+    any, or "sha256:" and its fingerprint.
+    """
 
     id: str
     name: str
@@ -102,6 +107,8 @@ class Camera:
     retention_days: float | None = None
     audio: bool = False
     paused: bool = False
+    source: Literal["auto", "native", "libav"] = "auto"
+    certificate: str | None = None
     processing: Processing = Processing()
 
 
@@ -221,6 +228,8 @@ def _camera(entry: Mapping[str, Any], elderships: Mapping[str, Eldership]) -> Ca
         None if days is None else float(days),
         entry["audio"],
         entry["paused"],
+        entry["source"],
+        entry.get("certificate"),
         Processing(**{name: entry.get(name) for name in Processing.__dataclass_fields__}),
     )
 
@@ -262,6 +271,20 @@ def _is_true(value: object) -> bool:
     if not isinstance(value, bool):
         raise vol.Invalid("true or false was expected")
     return value
+
+
+def _source(value: object) -> str:
+    if value not in _SOURCES:
+        raise vol.Invalid("auto, native or libav was expected")
+    return str(value)
+
+
+def _certificate(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"ignore|sha256:(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}", value):
+        return value
+    raise vol.Invalid(
+        '"ignore" was expected, or "sha256:" and the 64 hexadecimal digits of the certificate\'s fingerprint'
+    )
 
 
 def _date(value: object) -> date:
@@ -344,6 +367,8 @@ _CAMERA_KEYS: dict[vol.Marker, object] = {
     vol.Optional("audio", default=False): _is_true,
     vol.Optional("audio_justification"): _PROSE,
     vol.Optional("paused", default=False): _is_true,
+    vol.Optional("source", default="auto"): _source,
+    vol.Optional("certificate"): _certificate,
     vol.Optional("purpose"): _PROSE,
     vol.Optional("legal_basis"): _PROSE,
     vol.Optional("sign_posted"): _date,

@@ -77,7 +77,9 @@ class Fleet:
         if camera.retention_days is not None:
             entry["retention_days"] = camera.retention_days
         processing = {name: str(value) for name, value in camera.processing.as_dict().items()}
-        return entry | {"audio": camera.audio, "paused": camera.paused} | processing
+        if camera.certificate is not None:
+            entry["certificate"] = camera.certificate
+        return entry | {"audio": camera.audio, "paused": camera.paused, "source": camera.source} | processing
 
     def begin(self) -> None:
         """Makes the cameras of the file; `run` starts them."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from av.error import FFmpegError
 
@@ -15,7 +16,7 @@ from .clock import HostClock, steady_us
 from .config import Camera
 from .ingest.feed import Connection, Feed, FeedState
 from .ingest.gop import CameraClock, ClockChange, Continuity, GroupBuilder
-from .ingest.source import Source
+from .ingest.source import Address, Source, Way
 from .live import LiveChannel
 from .media.video import AccessUnit
 from .watch import Sampler, Watch
@@ -29,7 +30,7 @@ _SUB_STREAM_SILENCE_US = 5 * utc.SECOND_US
 class Pipeline:
     """A camera that is being recorded, or is paused.
 
-    `connect` opens an address, with sound or without; `on_change` is called whenever `as_json` has changed.
+    `ways` gives the sources of an address; `on_change` is called whenever `as_json` has changed.
 
     `start`, `change` and `stop` may be called at any moment: each waits for the one before.
     """
@@ -40,14 +41,14 @@ class Pipeline:
         archive: Archive,
         sampler: Sampler,
         host: HostClock,
-        connect: Callable[[str, bool], Source],
+        ways: Callable[[Address], Sequence[Callable[[], Source]]],
         on_change: Callable[[Pipeline], None],
         on_clock: Callable[[Pipeline, ClockEvent], None],
     ) -> None:
         self.camera = camera
         self.live = LiveChannel()
         self._archive = archive
-        self._connect = connect
+        self._ways = ways
         self._on_change = on_change
         self._host = host
         self._on_clock = on_clock
@@ -91,7 +92,7 @@ class Pipeline:
         """Takes a new entry of the same id. What has to connect anew is ended; `start` begins it."""
         async with self._lifecycle:
             former, self.camera = self.camera, camera
-            if (former.url, former.audio, former.paused) != (camera.url, camera.audio, camera.paused):
+            if (_address(former, former.url), former.paused) != (_address(camera, camera.url), camera.paused):
                 await self._end(Cause.PAUSED if camera.paused else Cause.RECONFIGURED)
             elif former.detect_url != camera.detect_url and self._main is not None:
                 await _cancelled(self._sub)
@@ -108,7 +109,7 @@ class Pipeline:
             recording.put,
             self._archive.memory_s,
         )
-        feed = Feed(camera.id, lambda: self._connect(camera.url, camera.audio), self._main_unit, self._main_state)
+        feed = Feed(camera.id, self._ways(_address(camera, camera.url)), self._main_unit, self._main_state)
         self._writing = asyncio.create_task(recording.run())
         self._main = asyncio.create_task(feed.run())
         self._sub = self._begin_to_watch()
@@ -121,7 +122,8 @@ class Pipeline:
         # A camera's sub-stream gets the time to come up before the main stream is looked at instead.
         self._watched_us = steady_us() + 2 * _SUB_STREAM_SILENCE_US
         name = f"{camera.id} sub-stream"
-        return asyncio.create_task(Feed(name, lambda: self._connect(url, False), self._sub_unit, self._sub_state).run())
+        ways = self._ways(replace(_address(camera, url), audio=False))
+        return asyncio.create_task(Feed(name, ways, self._sub_unit, self._sub_state).run())
 
     async def _end(self, cause: Cause | None) -> None:
         tasks = (self._sub, self._main, self._writing)
@@ -226,6 +228,11 @@ class Pipeline:
 
     def _recording_changed(self) -> None:
         self._on_change(self)
+
+
+def _address(camera: Camera, url: str) -> Address:
+    way = None if camera.source == "auto" else Way(camera.source)
+    return Address(url, camera.audio, way, camera.certificate)
 
 
 async def _cancelled(task: asyncio.Task[None] | None) -> None:

@@ -17,9 +17,13 @@ HEIGHT = 96
 
 
 class Sampler:
-    """One thread decodes for all cameras. A camera's keyframe that comes while its last one still waits is skipped."""
+    """One thread decodes for all cameras. A camera's keyframe that comes while its last one still waits is skipped.
 
-    def __init__(self) -> None:
+    One that is `idle` decodes nothing.
+    """
+
+    def __init__(self, *, idle: bool = False) -> None:
+        self.idle = idle
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vision")
         self.skipped = 0
 
@@ -50,6 +54,8 @@ class Watch:
 
     def keyframe(self, video: VideoFormat, nals: Sequence[bytes], at_us: int) -> None:
         """A keyframe of the camera; never waits."""
+        if self._sampler.idle:
+            return
         if self._pending is not None:
             self._sampler.skipped += 1
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.clock import HostClock
 from safe_community_recorder.fleet import Fleet
 from safe_community_recorder.identity import Identity
-from safe_community_recorder.ingest.source import Source
+from safe_community_recorder.ingest.source import Address, Source
 from safe_community_recorder.media.clip import Clip, Part
 from safe_community_recorder.pipeline import Pipeline
 from safe_community_recorder.watch import Sampler
@@ -252,11 +252,11 @@ def test_the_document_lists_exactly_the_routes_that_there_are(tmp_path: Path) ->
     archive = Archive(tmp_path, tmp_path, rules.storage, rules.retention_days)
     sampler = Sampler()
 
-    def connect(_url: str, _audio: bool) -> Source:
+    def ways(_address: Address) -> Sequence[Callable[[], Source]]:
         raise AssertionError("no camera is in this file")
 
     def create(camera: config.Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
-        return Pipeline(camera, archive, sampler, host, connect, on_change, lambda *_: None)
+        return Pipeline(camera, archive, sampler, host, ways, on_change, lambda *_: None)
 
     fleet = Fleet(path, None, rules, archive, create, hub.publish, lambda: None)
     app = build_app(

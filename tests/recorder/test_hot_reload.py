@@ -278,6 +278,7 @@ def test_a_camera_is_added_changed_and_taken_out_by_http(recorder: Recorder, vil
         "eldership": "pabirze",
         "audio": False,
         "paused": False,
+        "source": "auto",
         "purpose": "Order",
     }
     answer = recorder.ask("/api/v1/cameras/stop", "PUT", body={**answer.json, "name": "Kita", "review": "2027-01-01"})

@@ -1,14 +1,14 @@
 """Live streams and supervision: what happens to a viewer or in a defect never touches the footage."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
 
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.ingest.feed import Connection, Feed, FeedState
-from safe_community_recorder.ingest.source import SourceError
+from safe_community_recorder.ingest.source import SourceError, Way
 from safe_community_recorder.live import LiveChannel
 from safe_community_recorder.media.video import AccessUnit
 from tests.recorder.footage import encode
@@ -74,10 +74,12 @@ class Scripted:
     def __init__(self, units: list[AccessUnit], cause: Cause) -> None:
         self._units = units
         self._cause = cause
+        self.way = Way.NATIVE
+        self.lost_packets = 0
 
-    async def access_units(self) -> AsyncIterator[AccessUnit]:
+    async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         for unit in self._units:
-            yield unit
+            deliver(unit)
         raise SourceError(self._cause, "the end")
 
     async def close(self) -> None:
@@ -100,7 +102,7 @@ async def test_a_defect_in_what_takes_the_pictures_costs_seconds_and_not_the_rec
         if len(taken) == 3:
             raise RuntimeError("a defect")
 
-    feed = Feed("stop", lambda: Scripted(list(UNITS[:5]), Cause.CAMERA_UNREACHABLE), take, states.append)
+    feed = Feed("stop", [lambda: Scripted(list(UNITS[:5]), Cause.CAMERA_UNREACHABLE)], take, states.append)
     task = asyncio.create_task(feed.run())
     async with asyncio.timeout(5):
         await enough.wait()
@@ -119,7 +121,7 @@ async def test_a_refused_password_is_not_tried_again_at_once() -> None:
         return Scripted([], Cause.AUTHENTICATION_REFUSED)
 
     states: list[FeedState] = []
-    task = asyncio.create_task(Feed("stop", connect, lambda _: None, states.append).run())
+    task = asyncio.create_task(Feed("stop", [connect], lambda _: None, states.append).run())
     await asyncio.sleep(3)
     task.cancel()
     assert attempts == 1

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.ingest.beginning import Times, earliest_us, filled_in, is_flowing, is_settled
 from safe_community_recorder.ingest.pyav_source import PyAVSource
-from safe_community_recorder.ingest.source import SourceError
+from safe_community_recorder.ingest.source import Address, SourceError
 from safe_community_recorder.media.audio import read_audio_config
 from safe_community_recorder.media.codec import CODECS
 from safe_community_recorder.media.video import AccessUnit, CodecName
@@ -27,17 +27,28 @@ from tests.recorder.footage import encode, encode_sound, groups_of, recorded
 
 async def read(url: str, *, audio: bool = False, count: int = 1 << 30) -> tuple[list[AccessUnit], SourceError | None]:
     """What a source gives, up to `count` pictures, and why it ended if it did."""
-    source = PyAVSource(url, asyncio.get_running_loop(), audio=audio)
+    source = PyAVSource(Address(url, audio), asyncio.get_running_loop())
     units: list[AccessUnit] = []
+    enough = asyncio.Event()
+
+    def take(unit: AccessUnit) -> None:
+        units.append(unit)
+        if len(units) == count:
+            enough.set()
+
+    running = asyncio.create_task(source.run(take))
+    waiting = asyncio.create_task(enough.wait())
     try:
         async with asyncio.timeout(20):
-            async for unit in source.access_units():
-                units.append(unit)
-                if len(units) == count:
-                    return units, None
+            await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if enough.is_set():
+                return units[:count], None
+            await running
     except SourceError as error:
         return units, error
     finally:
+        running.cancel()
+        waiting.cancel()
         await source.close()
     raise AssertionError("a source ends with an error")
 

@@ -1,7 +1,7 @@
 """Days with a change of the clocks, and a camera whose own clock jumps: through ingest, writer, index and interface."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from safe_community_recorder.cause import Cause
 from safe_community_recorder.clock import HostClock
 from safe_community_recorder.fleet import Fleet
 from safe_community_recorder.identity import Identity
-from safe_community_recorder.ingest.source import Source, SourceError
+from safe_community_recorder.ingest.source import Address, Source, SourceError, Way
 from safe_community_recorder.media.video import AccessUnit
 from safe_community_recorder.pipeline import Pipeline
 from safe_community_recorder.watch import Sampler
@@ -49,8 +49,10 @@ class Past:
     def __init__(self, host: HostClock, day: Span) -> None:
         self._host = host
         self._day = day
+        self.way = Way.NATIVE
+        self.lost_packets = 0
 
-    async def access_units(self) -> AsyncIterator[AccessUnit]:
+    async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         """See Source."""
         footage = encode(10)
         starts = range(self._day.start_us - 9 * MINUTE, self._day.end_us + TEN_MINUTES, TEN_MINUTES)
@@ -60,15 +62,9 @@ class Past:
                 at_us = start_us + picture * S // 10
                 dts_90k = (at_us - starts[0] + jump_us) * 9 // 100
                 arrival_us = at_us - self._host.offset_us
-                yield AccessUnit(unit.data, dts_90k, dts_90k, unit.is_key, arrival_us, footage.video)
-        yield AccessUnit(
-            footage.units[0].data,
-            dts_90k + PICTURE_90K,
-            dts_90k + PICTURE_90K,
-            True,
-            arrival_us + S // 10,
-            footage.video,
-        )
+                deliver(AccessUnit(unit.data, dts_90k, dts_90k, unit.is_key, arrival_us, footage.video))
+        dts_90k += PICTURE_90K
+        deliver(AccessUnit(footage.units[0].data, dts_90k, dts_90k, True, arrival_us + S // 10, footage.video))
         await asyncio.sleep(3_600)
         raise SourceError(Cause.CAMERA_UNREACHABLE, "the past is over")
 
@@ -87,11 +83,11 @@ async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
     archive = Archive(tmp_path / "archive", tmp_path, Storage(memory_s=10_000), lambda _camera_id: 400)
     await archive.start()
 
-    def connect(_url: str, _audio: bool) -> Source:
-        return Past(host, frame)
+    def ways(_address: Address) -> Sequence[Callable[[], Source]]:
+        return [lambda: Past(host, frame)]
 
     def create(camera: config.Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
-        return Pipeline(camera, archive, sampler, host, connect, on_change, lambda *_: None)
+        return Pipeline(camera, archive, sampler, host, ways, on_change, lambda *_: None)
 
     fleet = Fleet(tmp_path / "cameras.yaml", None, rules, archive, create, hub.publish, lambda: None)
     services = Services(fleet, Identity("id", "token"), fleet.cameras, archive, hub, host, lambda: rules.time_zone)

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from ..media.audio import AudioUnit
 from ..media.bits import BitstreamError
 from ..media.video import AccessUnit
 from .packets import Pictures, Sounds, codec_of
-from .source import SourceError
+from .source import Address, SourceError, Way
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,11 +35,16 @@ _WAITING_SOUND = 500
 
 
 class PyAVSource:
-    """A camera's stream read by libav. Sound is not even asked for, unless `audio` says that it is wanted."""
+    """A camera's stream read by libav. Sound is not even asked for, unless it is wanted.
 
-    def __init__(self, url: str, loop: asyncio.AbstractEventLoop, *, audio: bool = False) -> None:
-        self._url = url
-        self._audio = audio
+    `lost_packets` counts pictures here that had to be thrown away because nobody took them.
+    """
+
+    way = Way.LIBAV
+
+    def __init__(self, address: Address, loop: asyncio.AbstractEventLoop) -> None:
+        self._url = address.url
+        self._audio = address.audio
         self._loop = loop
         self._lock = threading.Lock()
         self._backlog: deque[AccessUnit] = deque()
@@ -48,12 +53,12 @@ class PyAVSource:
         self._ready = asyncio.Event()
         self._stop = threading.Event()
         self._ended = asyncio.Event()
-        self.dropped_units = 0
+        self.lost_packets = 0
         self._thread = threading.Thread(target=self._run, name="pyav-source", daemon=True)
-        self._thread.start()
 
-    async def access_units(self) -> AsyncIterator[AccessUnit]:
+    async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         """See Source."""
+        self._thread.start()
         while True:
             await self._ready.wait()
             with self._lock:
@@ -62,7 +67,7 @@ class PyAVSource:
                 error = self._error
                 self._ready.clear()
             for unit in batch:
-                yield unit
+                deliver(unit)
             if error is not None:
                 raise error
 
@@ -70,6 +75,8 @@ class PyAVSource:
         """See Source."""
         # A thread that hangs in a socket ends with the socket's timeout; nobody waits for it here.
         self._stop.set()
+        if not self._thread.ident:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_S):
                 await self._ended.wait()
@@ -108,7 +115,7 @@ class PyAVSource:
         with self._lock:
             full = len(self._backlog) >= _BACKLOG_UNITS or self._backlog_bytes + size > _BACKLOG_BYTES
             if full:
-                self.dropped_units += len(self._backlog)
+                self.lost_packets += len(self._backlog)
                 self._backlog.clear()
                 self._backlog_bytes = 0
             first = not self._backlog

@@ -1,26 +1,69 @@
-"""What every way into the recorder gives: a stream's format, its access units with UTC time, and why it ended."""
+"""What every way into the recorder gives: access units as they come, and at the end why it ended."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from ..cause import Cause
 from ..media.video import AccessUnit
 
 
-class SourceError(Exception):
-    """A camera's stream could not be had or has ended. The text names no secrets."""
+class Way(StrEnum):
+    """How a stream is received."""
 
-    def __init__(self, cause: Cause, detail: str) -> None:
+    NATIVE = "native"
+    """RTSP over TCP, spoken by this recorder: cheapest, no thread."""
+    LIBAV = "libav"
+    """By libav (PyAV), a thread for each camera: everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a stream is, and how it is to be had.
+
+    `url` may hold user and password: it is never shown. `way` is None where the recorder is to choose. `certificate`
+    is what a camera with TLS has to show: None for one that is signed, "ignore" for any, or "sha256:" and its
+    fingerprint.
+    """
+
+    url: str = field(repr=False)
+    audio: bool = False
+    way: Way | None = None
+    certificate: str | None = None
+
+
+class SourceError(Exception):
+    """A camera's stream could not be had or has ended. The text names no secrets.
+
+    `elsewhere` says that another way may be able to what this one is not.
+    """
+
+    def __init__(self, cause: Cause, detail: str, *, elsewhere: bool = False) -> None:
         super().__init__(detail)
         self.cause = cause
         self.detail = detail
+        self.elsewhere = elsewhere
 
 
 class Source(Protocol):
-    """An open connection to a camera."""
+    """A connection to a camera."""
 
-    def access_units(self) -> AsyncIterator[AccessUnit]:
-        """The pictures in decoding order, until the stream ends: then SourceError. Each carries the format in force."""
+    @property
+    def way(self) -> Way:
+        """How it receives."""
+        ...
+
+    @property
+    def lost_packets(self) -> int:
+        """How many packets are missing in what came, as far as that can be told."""
+        ...
+
+    async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
+        """Connects and gives the pictures in decoding order, each with the format in force, until the stream ends.
+
+        `deliver` is called in the event loop. Always ends with SourceError.
+        """
         ...
 
     async def close(self) -> None:

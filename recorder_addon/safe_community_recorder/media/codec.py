@@ -8,6 +8,11 @@ from . import h264, h265
 from .bits import BitstreamError
 from .video import CodecName, Role, VideoFormat
 
+# Sets are a few hundred bytes, and a stream has two to four of them. More is damage, and a configuration record could
+# not hold it: 16-bit lengths, 5 bits for how many (ISO/IEC 14496-15 §5.3.3.1).
+LONGEST_SET_BYTES = 8 << 10
+_MOST_SETS = 31
+
 
 class SequenceParameters(Protocol):
     """What every codec's sequence parameter set says."""
@@ -116,8 +121,12 @@ class ParameterSets:
         for nal in nals:
             if codec.nal_type(nal) not in codec.unstored or nal in self._sets.values():
                 continue
+            if len(nal) > LONGEST_SET_BYTES:
+                raise BitstreamError(f"a parameter set of {len(nal)} bytes")
             key = codec.parameter_set_key(nal)
             if key is not None and self._sets.get(key) != nal:
+                if key not in self._sets and len(self._sets) == _MOST_SETS:
+                    raise BitstreamError(f"more than {_MOST_SETS} parameter sets")
                 self._sets[key] = nal
                 self._newest.append(nal)
                 changed = True

@@ -153,7 +153,7 @@ def _read_sequence(bits: BitReader) -> SequenceParameters:
         bits.take(1)
         bits.signed()
         bits.signed()
-        for _ in range(bits.unsigned()):
+        for _ in range(_at_most(255, bits.unsigned())):
             bits.signed()
     bits.unsigned()
     bits.take(1)
@@ -211,7 +211,7 @@ def _skip_buffer_model(bits: BitReader) -> bool:
     """hrd_parameters (H.264 §E.1.2), with the flag before them: whether there are any."""
     if not bits.take(1):
         return False
-    count = bits.unsigned() + 1
+    count = _at_most(31, bits.unsigned()) + 1
     bits.take(8)
     for _ in range(count):
         bits.unsigned()
@@ -219,6 +219,13 @@ def _skip_buffer_model(bits: BitReader) -> bool:
         bits.take(1)
     bits.take(20)
     return True
+
+
+def _at_most(most: int, count: int) -> int:
+    """A count within its limit. Raises BitstreamError."""
+    if count > most:
+        raise BitstreamError(f"{count} where no more than {most} can be")
+    return count
 
 
 def _chroma(bits: BitReader) -> tuple[int, int, int]:

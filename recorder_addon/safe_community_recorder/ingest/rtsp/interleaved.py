@@ -29,7 +29,7 @@ class Interleaved:
     ) -> None:
         self.channels = channels
         self._on_message = on_message
-        self._on_unknown = on_unknown
+        self.on_unknown = on_unknown
         self._rest = b""
         self._in_a_row = 0
         self.skipped_bytes = 0
@@ -60,7 +60,7 @@ class Interleaved:
             if take is not None:
                 take(data, start, after)
             else:
-                self._on_unknown(data[position + 1], data, start, after)
+                self.on_unknown(data[position + 1], data, start, after)
             position = after
             self._in_a_row = 0
         self._rest = data[position:]

@@ -29,6 +29,7 @@ class RtpTrack:
     """Receives one RTP stream and hands on its payloads, in order, with timestamps that never wrap.
 
     `payload_type` is what the session's description announces; a camera that keeps to another one is believed.
+    `received_packets` and `lost_packets` count since the beginning.
     """
 
     def __init__(self, payload_type: int, clock_rate: int, take: Payload, own_ssrc: int = 0x5AFE) -> None:
@@ -40,7 +41,8 @@ class RtpTrack:
         self._strange_ssrc: int | None = None
         self._expected = 0
         self._strange_sequence: int | None = None
-        self._timestamp = 0
+        self.timestamp = 0
+        """The newest timestamp."""
         self._report: SenderReport | None = None
         self._report_timestamp = 0
         self._report_us = 0
@@ -72,9 +74,9 @@ class RtpTrack:
         if not self._expected:
             self._cycles += 1
         self.received_packets += 1
-        if timestamp != self._timestamp & 0xFFFFFFFF:
-            self._timestamp = self._unwrapped(timestamp)
-        self._take(data, payload, end, self._timestamp, second >= 0x80, lost)
+        if timestamp != self.timestamp & 0xFFFFFFFF:
+            self.timestamp = self.unwrapped(timestamp)
+        self._take(data, payload, end, self.timestamp, second >= 0x80, lost)
 
     def control(self, data: bytes, start: int, end: int) -> None:
         """An RTCP packet: a sender report ties the stream's timestamps to the camera's clock."""
@@ -86,7 +88,7 @@ class RtpTrack:
             if isinstance(report, SenderReport) and (self._ssrc is None or report.ssrc == self._ssrc):
                 self._report = report
                 self._report_us = steady_us()
-                self._report_timestamp = self._unwrapped(report.rtp_timestamp)
+                self._report_timestamp = self.unwrapped(report.rtp_timestamp)
 
     def sender_us(self, timestamp: int) -> int | None:
         """UTC of a timestamp by the camera's clock; None as long as it has not told any."""
@@ -131,14 +133,14 @@ class RtpTrack:
             self._strange_ssrc = ssrc
             return False
         if self._ssrc is None:
-            self._timestamp = timestamp
+            self.timestamp = timestamp
             self._expected = sequence
         else:
             # The first packet of this source was taken for rubbish.
             self._expected = sequence - 1 & 0xFFFF
         self._ssrc, self._strange_ssrc = ssrc, None
         if self._report is not None and self._report.ssrc == ssrc:
-            self._report_timestamp = self._unwrapped(self._report.rtp_timestamp)
+            self._report_timestamp = self.unwrapped(self._report.rtp_timestamp)
         else:
             self._report = None
         return True
@@ -160,10 +162,10 @@ class RtpTrack:
         self.lost_packets += 1
         return 1
 
-    def _unwrapped(self, timestamp: int) -> int:
+    def unwrapped(self, timestamp: int) -> int:
         """The timestamp as a number that goes on beyond 32 bits, next to the last one."""
-        step = (timestamp - self._timestamp) % _TIMESTAMPS
-        return self._timestamp + (step if step < _TIMESTAMPS // 2 else step - _TIMESTAMPS)
+        step = (timestamp - self.timestamp) % _TIMESTAMPS
+        return self.timestamp + (step if step < _TIMESTAMPS // 2 else step - _TIMESTAMPS)
 
 
 def _bounds(data: bytes, start: int, end: int, first: int) -> tuple[int, int]:
