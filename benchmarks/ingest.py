@@ -31,7 +31,7 @@ def main() -> None:
     if needed > free_bytes(arguments.directory):
         raise SystemExit(f"ingest: {arguments.directory} has no room for {needed / 1e9:.0f} GB")
     if arguments.profile:
-        profile.native(largest, arguments.directory, arguments.only[0])
+        profile.recorder(largest, arguments.directory, arguments.only[0])
         return
     outcomes: dict[tuple[str, int], list[Outcome]] = {(n, c): [] for c in arguments.cameras for n in arguments.only}
     began = time.monotonic()
@@ -62,7 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kind", choices=tuple(KINDS), default="main", help="what a camera sends")
     parser.add_argument("--spread", type=float, default=0.5, help="of a picture's time; 0: its packets at once")
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm"), help="where footage goes meanwhile")
-    parser.add_argument("--profile", action="store_true", help="where the first of --only spends its time (perf)")
+    parser.add_argument("--profile", action="store_true", help="where the recorder (first of --only) spends its time")
     return parser.parse_args()
 
 
