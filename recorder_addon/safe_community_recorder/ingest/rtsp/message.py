@@ -13,7 +13,7 @@ BODY_LIMIT_BYTES = 1 << 20
 _BLANK = b"\r\n \t\0"
 _HEADERS_END = re.compile(rb"\r?\n\r?\n")
 _BEGINNING = re.compile(rb"RTSP/(\d(\.(\d|\Z)|\Z)|\Z)")
-_STATUS_LINE = re.compile(r"RTSP/\d\.\d[ \t]*(\d{3})(?!\d)[ \t]*(.*)", re.IGNORECASE)
+_STATUS_LINE = re.compile(r"RTSP/\d\.\d[ \t]*([1-9]\d\d)(?!\d)[ \t]*(.*)", re.IGNORECASE)
 _VERSION = re.compile(r"RTSP/\d\.\d", re.IGNORECASE)
 _METHOD = re.compile(r"[A-Za-z_]+")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ...media.bits import BitstreamError
-from ...media.codec import CODECS
+from ...media.codec import CODECS, LONGEST_SET_BYTES
 from ...media.video import START_CODE, CodecName, split_annexb
 from .url import control_url, is_absolute
 
@@ -259,6 +259,8 @@ def _from_base64(text: str) -> bytes:
 def _is_parameter_set(name: CodecName, nal: bytes) -> bool:
     """True for one that can be read."""
     codec = CODECS[name]
+    if len(nal) > LONGEST_SET_BYTES:
+        return False
     try:
         if codec.nal_type(nal) == codec.sps_type:
             codec.sequence_parameters(nal)
