@@ -91,13 +91,13 @@ def _stream_start(stream: str) -> StreamStart:
 
 
 def _channels(content: str) -> tuple[int, int] | None:
-    """Channels of RTP and RTCP; the second is the one after the first where it is not named."""
+    """Channels of RTP and RTCP; the second is the one after the first where it is not named or the same."""
     first, _, second = content.partition(",")[0].partition("-")
     rtp = _number(first, 256)
     if rtp is None:
         return None
     rtcp = _number(second, 256)
-    return rtp, (rtp + 1) % 256 if rtcp is None else rtcp
+    return rtp, (rtp + 1) % 256 if rtcp in (None, rtp) else rtcp
 
 
 def _ssrc(text: str) -> int | None:

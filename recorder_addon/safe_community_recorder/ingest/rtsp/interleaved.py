@@ -1,5 +1,6 @@
 """What comes over an RTSP connection, taken apart: packets (RFC 2326 §10.12), messages and rubbish. Pure."""
 
+import re
 from collections.abc import Callable
 
 from ...media.bits import BitstreamError
@@ -7,6 +8,7 @@ from .message import MessageError, Request, Response, parse_message
 
 _DOLLAR = 0x24
 _HEAD_BYTES = 4
+_NEXT = re.compile(rb"\$|RTSP/")
 # More of it in one piece is no fault on the line but another protocol.
 _MOST_RUBBISH_BYTES = 1 << 20
 _LONGEST_MESSAGE_BYTES = 2 << 20
@@ -50,13 +52,14 @@ class Interleaved:
                 continue
             start = position + _HEAD_BYTES
             after = start + (data[position + 2] << 8 | data[position + 3])
-            # Version 2 of RTP and RTCP: whatever else follows a dollar sign is rubbish that has one in it.
-            if data[start] >> 6 != 2:
+            # On a known channel comes version 2 of RTP and RTCP. Behind rubbish, which may have dollar signs in it, only
+            # that is believed; of other channels only the length is of interest.
+            take = channels.get(data[position + 1])
+            if self._in_a_row if take is None else data[start] >> 6 != 2:
                 position = self._skip(data, position + 1 if after > start else start, position)
                 continue
             if after > end:
                 break
-            take = channels.get(data[position + 1])
             if take is not None:
                 take(data, start, after)
             else:
@@ -94,8 +97,8 @@ class Interleaved:
 
     def _skip(self, data: bytes, start: int, since: int) -> int:
         """Where the next packet or message may begin."""
-        candidates = [found for mark in (b"$", b"RTSP/") if (found := data.find(mark, start)) >= 0]
-        following = min(candidates, default=len(data))
+        found = _NEXT.search(data, start)
+        following = found.start() if found else len(data)
         self.skipped_bytes += following - since
         self._in_a_row += following - since
         if self._in_a_row > _MOST_RUBBISH_BYTES:

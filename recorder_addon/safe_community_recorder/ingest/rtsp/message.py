@@ -111,16 +111,19 @@ def _text(data: bytes) -> str:
 def _parse_first_line(line: str) -> Request | Response:
     words = line.split()
     if status := _STATUS_LINE.match(line):
-        return Response(int(status[1]), status[2].strip())
+        return Response(int(status[1]), " ".join(status[2].split()))
     if len(words) >= 3 and _VERSION.fullmatch(words[-1]) and _METHOD.fullmatch(words[0]):
         return Request(words[0].upper(), " ".join(words[1:-1]))
     raise MessageError(f"RTSP was expected, not {line[:40].strip()!r}")
 
 
 def _parse_headers(text: str) -> Headers:
-    """Lines that begin with a blank go on with the one before (RFC 2616 §2.2); others without a colon are left out."""
+    """Lines that begin with a blank go on with the one before (RFC 2616 §2.2); others without a colon are left out.
+
+    A carriage return alone ends a line, too (RFC 2326 §4): there is none in what has been read.
+    """
     lines: list[list[str]] = []
-    for line in text.split("\n"):
+    for line in text.replace("\r", "\n").split("\n"):
         if lines and line.startswith((" ", "\t")):
             lines[-1].append(line.strip())
         elif ":" in line:

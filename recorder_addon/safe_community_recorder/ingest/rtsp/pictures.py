@@ -52,12 +52,14 @@ class Pictures:
         self._times = DecodingTimes()
         self._heard: list[AudioUnit] = []
         self._timestamp = 0
-        # The picture being put together: the pieces of its NAL units, each behind its length.
+        # The picture being put together: the pieces of its NAL units, each behind its length. `_open` is where the NAL
+        # unit lies that goes on, `_prefix` what may already belong to the next picture.
         self._parts: list[bytes] = []
         self._bytes = 0
         self._open = -1
         self._role = Role.INVALID
-        self._has_picture = self._is_key = self._marked = self._start_codes = False
+        self._prefix = -1
+        self._has_picture = self._is_key = self._prefix_is_key = self._marked = self._start_codes = False
         self._lost = 0
         self._markers_right = 0
         for nal in parameter_sets:
@@ -166,16 +168,28 @@ class Pictures:
             self.invalid += 1
             return
         if self._has_picture:
-            if role is Role.PREFIX or role is Role.FIRST_SLICE:
-                self._end_picture()
-            elif self._marked:
-                self._markers_right = _NEVER
+            self._goes_on(role)
         if role is Role.SLICE and not self._has_picture:
             self._lost = self._lost or 1
         self._role = role
         self._open = len(self._parts)
         self._parts += (_LENGTH_COMES, piece)
         self._bytes += len(piece)
+
+    def _goes_on(self, role: Role) -> None:
+        """A NAL unit comes behind a picture, with the same timestamp."""
+        if role is Role.FIRST_SLICE or (role is Role.PREFIX and self._marked):
+            self._end_picture()
+        elif role is Role.PREFIX:
+            # Of this picture, if a slice that is not its first follows: cameras repeat parameter sets before each.
+            if self._prefix < 0:
+                self._prefix = len(self._parts)
+        else:
+            self._prefix = -1
+            self._is_key |= self._prefix_is_key
+            self._prefix_is_key = False
+            if self._marked:
+                self._markers_right = _NEVER
 
     def _continue(self, piece: bytes) -> None:
         if self._open < 0:
@@ -213,7 +227,10 @@ class Pictures:
             parts[at:] = (len(whole).to_bytes(4), whole)
         else:
             parts[at] = sum(map(len, parts[at + 1 :])).to_bytes(4)
-        self._is_key |= begins_group
+        if self._prefix >= 0:
+            self._prefix_is_key |= begins_group
+        else:
+            self._is_key |= begins_group
         self._has_picture |= is_slice
 
     def _learn(self, nal: bytes) -> None:
@@ -243,9 +260,13 @@ class Pictures:
             return
         video = self._sets.video
         parts, is_key, lost = self._parts, self._is_key, self._lost
-        self._parts, self._bytes = [], 0
-        self._has_picture = self._is_key = False
-        self._lost = 0
+        self._parts = []
+        self._is_key, self._prefix_is_key = self._prefix_is_key, False
+        if self._prefix >= 0:
+            parts, self._parts = parts[: self._prefix], parts[self._prefix :]
+            self._prefix = -1
+        self._has_picture = False
+        self._bytes = self._lost = 0
         if not lost:
             self._markers_right = self._markers_right + 1 if marked else _NEVER
         if video is None:

@@ -38,12 +38,12 @@ class RtpTrack:
         self._take = take
         self._own_ssrc = own_ssrc
         self._ssrc: int | None = None
-        self._strange_ssrc: int | None = None
         self._expected = 0
-        self._strange_sequence: int | None = None
+        self._strange: tuple[bytes, int, int] | None = None
         self.timestamp = 0
         """The newest timestamp."""
         self._report: SenderReport | None = None
+        self._strange_report: SenderReport | None = None
         self._report_timestamp = 0
         self._report_us = 0
         self._reported_lost = self._reported_received = 0
@@ -56,19 +56,18 @@ class RtpTrack:
         if end - start <= _HEADER_BYTES:
             return
         first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data, start)
-        payload = start + _HEADER_BYTES
+        payload, stop = start + _HEADER_BYTES, end
         if first != _PLAIN:
-            payload, end = _bounds(data, start, end, first)
-            if payload >= end:
+            payload, stop = _bounds(data, start, end, first)
+            if payload >= stop:
                 return
         if second & 0x7F != self._payload_type and not self._adopts(second & 0x7F):
             return
-        if ssrc != self._ssrc and not self._begins(ssrc, sequence, timestamp):
-            return
         lost = 0
-        if sequence != self._expected:
-            lost = self._jumped(sequence)
+        if ssrc != self._ssrc or sequence != self._expected:
+            lost = self._jumped(ssrc, sequence, timestamp)
             if lost < 0:
+                self._strange = data[start:end], ssrc, sequence + 1 & 0xFFFF
                 return
         self._expected = sequence + 1 & 0xFFFF
         if not self._expected:
@@ -76,7 +75,7 @@ class RtpTrack:
         self.received_packets += 1
         if timestamp != self.timestamp & 0xFFFFFFFF:
             self.timestamp = self.unwrapped(timestamp)
-        self._take(data, payload, end, self.timestamp, second >= 0x80, lost)
+        self._take(data, payload, stop, self.timestamp, second >= 0x80, lost)
 
     def control(self, data: bytes, start: int, end: int) -> None:
         """An RTCP packet: a sender report ties the stream's timestamps to the camera's clock."""
@@ -85,10 +84,14 @@ class RtpTrack:
         except RtcpError:
             return
         for report in reports:
-            if isinstance(report, SenderReport) and (self._ssrc is None or report.ssrc == self._ssrc):
+            if not isinstance(report, SenderReport):
+                continue
+            if report.ssrc == self._ssrc:
                 self._report = report
                 self._report_us = steady_us()
                 self._report_timestamp = self.unwrapped(report.rtp_timestamp)
+            else:
+                self._strange_report = report
 
     def sender_us(self, timestamp: int) -> int | None:
         """UTC of a timestamp by the camera's clock; None as long as it has not told any."""
@@ -127,40 +130,42 @@ class RtpTrack:
         self._payload_type = payload_type
         return True
 
-    def _begins(self, ssrc: int, sequence: int, timestamp: int) -> bool:
-        """True for the first packet of a new source; a single one after others may be rubbish."""
-        if self._ssrc is not None and self._strange_ssrc != ssrc:
-            self._strange_ssrc = ssrc
-            return False
+    def _jumped(self, ssrc: int, sequence: int, timestamp: int) -> int:
+        """How many packets are missing before one that is not the next; -1 for one that is not to be taken yet.
+
+        A packet of another source, behind or far ahead is a camera that begins anew, or rubbish, or came twice. The one
+        after it tells.
+        """
+        if ssrc == self._ssrc:
+            ahead = (sequence - self._expected) % _SEQUENCES
+            if ahead <= _MOST_LOST:
+                if sequence < self._expected:
+                    self._cycles += 1
+                self.lost_packets += ahead
+                self._strange = None
+                return ahead
+        strange, self._strange = self._strange, None
         if self._ssrc is None:
             self.timestamp = timestamp
-            self._expected = sequence
+            self._begin(ssrc, sequence)
+        elif strange is not None and strange[1:] == (ssrc, sequence):
+            packet = strange[0]
+            self._begin(ssrc, sequence - 1 & 0xFFFF)
+            self.packet(packet, 0, len(packet))
         else:
-            # The first packet of this source was taken for rubbish.
-            self._expected = sequence - 1 & 0xFFFF
-        self._ssrc, self._strange_ssrc = ssrc, None
-        if self._report is not None and self._report.ssrc == ssrc:
-            self._report_timestamp = self.unwrapped(self._report.rtp_timestamp)
-        else:
-            self._report = None
-        return True
-
-    def _jumped(self, sequence: int) -> int:
-        """How many packets are missing before this one; -1 for one that is not to be taken."""
-        ahead = (sequence - self._expected) % _SEQUENCES
-        if ahead <= _MOST_LOST:
-            if sequence < self._expected:
-                self._cycles += 1
-            self.lost_packets += ahead
-            self._strange_sequence = None
-            return ahead
-        # Behind, or far ahead: a packet that came twice, or a camera that counts anew. The next one tells.
-        if sequence != self._strange_sequence:
-            self._strange_sequence = sequence + 1 & 0xFFFF
             return -1
-        self._strange_sequence = None
-        self.lost_packets += 1
-        return 1
+        return 0
+
+    def _begin(self, ssrc: int, sequence: int) -> None:
+        """This source counts from here on."""
+        self._expected = sequence
+        if ssrc != self._ssrc:
+            self._ssrc = ssrc
+            self._report, self._strange_report = self._strange_report, None
+            if self._report is not None and self._report.ssrc == ssrc:
+                self._report_timestamp = self.unwrapped(self._report.rtp_timestamp)
+            else:
+                self._report = None
 
     def unwrapped(self, timestamp: int) -> int:
         """The timestamp as a number that goes on beyond 32 bits, next to the last one."""
