@@ -44,7 +44,7 @@ def _format(video: VideoFormat, stream: StreamQuirks) -> str:
     parameters = ["packetization-mode=1"] if video.codec == "h264" else []
     if stream.decoding_order:
         parameters.append("sprop-max-don-diff=2")
-    if stream.sets in ("everywhere", "sdp"):
+    if stream.sets != "in band":
         coded = [base64.b64encode(nal).decode() for nal in video.parameter_sets]
         if video.codec == "h264":
             parameters += [

@@ -1,10 +1,12 @@
 """Serves one MP4 over RTSP by gst-rtsp-server, as a camera does; runs under the system's Python (3.11 or newer).
 
     /usr/bin/python3 gst_server.py FILE h264|h265 [--sound aac|pcmu] [--login digest|basic] [--shared] [--mtu BYTES]
+        [--sets once]
 
 The stream is rtsp://127.0.0.1:PORT/stream; PORT is the first line of stdout, then a line for each stream that a client
 sets up. A shared one is the same stream for all clients; otherwise each begins with the file's first picture. With
---login the user is "camera" with the password "secret". Ends when stdin does.
+--login the user is "camera" with the password "secret". Parameter sets come before each slice of a keyframe, or once
+in the SDP. Ends when stdin does.
 """
 
 import argparse
@@ -20,24 +22,25 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402  after the versions are chosen
 
 _PICTURES = {
-    "h264": "h264parse ! rtph264pay config-interval=-1 name=pay0 pt=96",
-    "h265": "h265parse ! rtph265pay config-interval=-1 name=pay0 pt=96",
+    "h264": "h264parse ! rtph264pay name=pay0 pt=96",
+    "h265": "h265parse ! rtph265pay name=pay0 pt=96",
 }
 _SOUND = {
     "aac": "movie.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97",
     "pcmu": "audiotestsrc is-live=true ! audioconvert ! mulawenc ! rtppcmupay name=pay1 pt=0",
     "": "",
 }
+_SETS = {"always": -1, "once": 0}
 _LOGINS = {"digest": GstRtsp.RTSPAuthMethod.DIGEST, "basic": GstRtsp.RTSPAuthMethod.BASIC}
 
 
-def main(path: str, codec: str, sound: str, login: str, mtu: int, *, shared: bool) -> None:
+def main(path: str, codec: str, sound: str, login: str, sets: str, mtu: int, *, shared: bool) -> None:
     """Serves until stdin ends."""
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory()
-    pictures = f"{_PICTURES[codec]} mtu={mtu}"
+    pictures = f"{_PICTURES[codec]} config-interval={_SETS[sets]} mtu={mtu}"
     factory.set_launch(
         f"( filesrc location={path} ! qtdemux name=movie movie.video_0 ! queue ! {pictures} {_SOUND[sound]} )"
     )
@@ -84,7 +87,8 @@ if __name__ == "__main__":
     parser.add_argument("codec", choices=_PICTURES)
     parser.add_argument("--sound", choices=_SOUND, default="")
     parser.add_argument("--login", choices=_LOGINS, default="")
+    parser.add_argument("--sets", choices=_SETS, default="always")
     parser.add_argument("--mtu", type=int, default=1_400)
     parser.add_argument("--shared", action="store_true")
     asked = parser.parse_args()
-    main(asked.path, asked.codec, asked.sound, asked.login, asked.mtu, shared=asked.shared)
+    main(asked.path, asked.codec, asked.sound, asked.login, asked.sets, asked.mtu, shared=asked.shared)

@@ -15,7 +15,8 @@ class StreamQuirks:
     markers: at the end of each NAL unit, so several in a picture (obs-rtspserver 199, live555 proxies: SharpRTSP 57);
         on SEI (moonfire-nvr 352); on every packet; never.
     sets: where parameter sets come. In band only (gortsplib 88, kerberos-io/agent 105); only in the SDP (Axis;
-        Raspberry Pi: mediamtx 5861); in band, marked, with the timestamp of the picture before (Reolink: retina 13).
+        Raspberry Pi: mediamtx 5861); in band, marked, with the timestamp of the picture before (Reolink: retina 13);
+        before each slice of a keyframe (gst-rtsp-server with config-interval=-1, as seen here).
     fragments: a single one that is start and end at once; an empty one in the middle (retina 115); later ones that tell
         another NAL unit's type (Tiandy: moonfire-nvr 344); the reserved bit set (retina 0.4.14).
     aggregated: parameter sets and what else is small in one packet.
@@ -28,14 +29,14 @@ class StreamQuirks:
     sequence: begins anew with every group (gortsplib 750).
     alien_packets: some of payload type 50, which take no sequence number (Geovision: retina 0.3.1).
     between: bytes between the frames: empty lines (retina 0.3.8), rubbish (Canon VB-H47: gortsplib 653), frames of a
-        channel that nobody set up (moonfire-nvr 213).
+        channel that nobody set up (moonfire-nvr 213), with RTP or with whatever the maker likes.
     reports: sender reports that are hours off; of 1970; of an hour of 2036, in NTP's next era; without any time; of
         another source (Tapo C320WS: retina 0.4.6); none at all.
     most_bytes: of a payload.
     """
 
     markers: Literal["pictures", "nal units", "sei", "packets", "none"] = "pictures"
-    sets: Literal["everywhere", "in band", "sdp", "with the picture before"] = "everywhere"
+    sets: Literal["everywhere", "in band", "sdp", "with the picture before", "before each slice"] = "everywhere"
     fragments: Literal["needed", "always", "with an empty one", "mistyped", "reserved bit"] = "needed"
     aggregated: bool = False
     start_codes: bool = False
@@ -46,7 +47,7 @@ class StreamQuirks:
     ssrc: Literal["steady", "by group", "other than told"] = "steady"
     sequence: Literal["steady", "by group"] = "steady"
     alien_packets: bool = False
-    between: Literal["nothing", "empty lines", "rubbish", "unknown channel"] = "nothing"
+    between: Literal["nothing", "empty lines", "rubbish", "unknown channel", "private channel"] = "nothing"
     reports: Literal["right", "none", "hours off", "1970", "2036", "zero", "of another source"] = "right"
     most_bytes: int = 1_400
 
@@ -65,8 +66,8 @@ class DialogueQuirks:
         2908); "new nonce": with 401 (Axis M5525: SharpRTSP 126).
     session_timeout_s: what Session says, None for nothing; `enforced`: who says nothing for so long is hung up on.
     changing_session: another session id with every SETUP (retina 0.4.6).
-    channels: what SETUP answers: other ones (gortsplib 72, mediamtx 19), none (gortsplib 142), ssrc with a space
-        before it and of five digits (Hikvision: retina 128; mediamtx 396).
+    channels: what SETUP answers: other ones (gortsplib 72, mediamtx 19), none (gortsplib 142), others than those that
+        come then, ssrc with a space before it and of five digits (Hikvision: retina 128; mediamtx 396).
     rtp_info: missing (VStarcam: retina 10), of a wrong sequence (Hikvision, Tapo: retina 0.4.6), senseless (OMNY:
         moonfire-nvr 224, Laureii: retina 117).
     early_data: packets come before the answer to PLAY (v4l2rtspserver: retina 0.3.6).
@@ -85,7 +86,7 @@ class DialogueQuirks:
     session_timeout_s: int | None = 60
     enforced: bool = False
     changing_session: bool = False
-    channels: Literal["asked", "other", "none", "odd ssrc"] = "asked"
+    channels: Literal["asked", "other", "none", "untrue", "odd ssrc"] = "asked"
     rtp_info: Literal["right", "missing", "wrong", "senseless"] = "right"
     early_data: bool = False
     calls: Literal["none", "OPTIONS", "ANNOUNCE"] = "none"

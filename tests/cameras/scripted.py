@@ -110,11 +110,6 @@ class ScriptedCamera:
         who = f"{self.login.user}:{quote(password)}@" if self.login else ""
         return f"{scheme}://{who}127.0.0.1:{self.port}{self.path}"
 
-    @property
-    def bare_url(self) -> str:
-        """Its address as requests carry it."""
-        return f"{'rtsps' if self._tls else 'rtsp'}://127.0.0.1:{self.port}{self.path}"
-
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.seen.connections += 1
         call = asyncio.current_task()
@@ -136,6 +131,7 @@ class _Call:
         self._camera = camera
         self._reader = reader
         self._writer = writer
+        self._url = ""
         self._session = secrets.token_hex(4)
         self._nonce = ""
         self._nonce_uses = 0
@@ -235,26 +231,28 @@ class _Call:
     async def _describe(self, asked: Asked) -> None:
         camera, quirks = self._camera, self._camera.dialogue
         if quirks.redirect is not None:
-            await self._say(asked, quirks.redirect_status, "Moved", ("Location", quirks.redirect or camera.bare_url))
+            await self._say(asked, quirks.redirect_status, "Moved", ("Location", quirks.redirect or self._url))
             return
-        if asked.uri.rstrip("/") != camera.bare_url:
+        # Whatever stands before it, a proxy for one, has its own port: the address is what the client says.
+        self._url = asked.uri.rstrip("/")
+        if "/" + self._url.split("/", 3)[3] != camera.path:
             await self._say(asked, 404, "Stream Not Found")
             return
-        base = camera.bare_url + "/"
+        base = self._url + "/"
         headers = [] if quirks.description == "untyped" else [("Content-Type", "application/sdp")]
         match quirks.base:
             case "right":
                 headers.append(("Content-Base", base))
             case "no slash":
-                headers.append(("Content-Base", camera.bare_url))
+                headers.append(("Content-Base", self._url))
             case "no scheme":
                 headers.append(("Content-Base", base.removeprefix("rtsp://")))
-        body = describe(camera.bare_url, camera.units[0].video, quirks, camera.stream, camera.sound)
+        body = describe(self._url, camera.units[0].video, quirks, camera.stream, camera.sound)
         await self._say(asked, 200, "OK", *headers, body=body)
 
     async def _set_up(self, asked: Asked) -> None:
         camera, quirks = self._camera, self._camera.dialogue
-        stream = next((n for n in (0, 1) if asked.uri == stream_address(camera.bare_url, quirks, n)), None)
+        stream = next((n for n in (0, 1) if asked.uri == stream_address(self._url, quirks, n)), None)
         if stream is None or (stream == 1 and camera.sound is None):
             await self._say(asked, 404, "Stream Not Found")
             return
@@ -266,7 +264,7 @@ class _Call:
         channel = int(wanted.removeprefix("interleaved=").split("-")[0])
         if quirks.channels == "other":
             channel += 8
-        self._channels[stream] = channel
+        self._channels[stream] = channel + (4 if quirks.channels == "untrue" else 0)
         transport = (
             f'RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1};ssrc={self._ssrcs[stream]:08X};mode="PLAY"'
         )
@@ -297,13 +295,13 @@ class _Call:
         for number, source in enumerate((pictures, sounds)):
             if source is not None:
                 sequence = 1 if quirks.rtp_info == "wrong" else source.first_sequence
-                address = stream_address(camera.bare_url, quirks, number)
+                address = stream_address(self._url, quirks, number)
                 infos.append(f"url={address};seq={sequence};rtptime={source.first_timestamp}")
         match quirks.rtp_info:
             case "right" | "wrong":
                 headers.append(("RTP-Info", ",".join(infos)))
             case "senseless":
-                headers.append(("RTP-Info", f"url={camera.bare_url};seq=;rtptime=-1;"))
+                headers.append(("RTP-Info", f"url={self._url};seq=;rtptime=-1;"))
         await self._say(asked, 200, "OK", *headers)
         self._playing = asyncio.create_task(self._send(pictures, sounds))
 
@@ -325,7 +323,7 @@ class _Call:
     async def _call(self, method: str) -> None:
         """Asks the client something, in the midst of the stream."""
         self._answered.clear()
-        head = f"{method} {self._camera.bare_url} RTSP/1.0\r\nCSeq: 7\r\nSession: {self._session}\r\n"
+        head = f"{method} {self._url} RTSP/1.0\r\nCSeq: 7\r\nSession: {self._session}\r\n"
         self._writer.write(
             f"{head}Content-Length: 5\r\n\r\nv=0\r\n".encode() if method == "ANNOUNCE" else f"{head}\r\n".encode()
         )

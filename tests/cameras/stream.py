@@ -22,7 +22,7 @@ from tests.cameras.packets import (
 from tests.cameras.quirks import StreamQuirks
 
 PICTURE_90K = 9_000
-VIDEO_TYPE, SOUND_TYPE, _ALIEN_TYPE = 96, 97, 50
+VIDEO_TYPE, SOUND_TYPE, _PCMA_TYPE, _ALIEN_TYPE = 96, 97, 8, 50
 UNKNOWN_CHANNEL = 77
 _PARAMETER_SETS = {"h264": (7, 8), "h265": (32, 33, 34)}
 _SEI = {"h264": (6,), "h265": (39, 40)}
@@ -104,10 +104,12 @@ class PictureStream:
                 yield _Part(nal, kind_of(self._codec, nal), True, before)
             sets = ()
         nals = [*sets, *unit.nals]
+        if quirks.sets == "before each slice":
+            nals = [nal for slice_nal in unit.nals for nal in (*sets, slice_nal)]
         if quirks.start_codes:
             nals = [join_annexb(nals)[4:]]
-        if quirks.aggregated and len(nals) > 1:
-            small = [nal for nal in nals[:-1] if len(nal) < 400]
+        small = [nal for nal in nals[:-1] if len(nal) < 400]
+        if quirks.aggregated and small:
             yield _Part(together(self._codec, small, self._next_order()), kind_of(self._codec, small[0]), True, stamp)
             nals = [nal for nal in nals if nal not in small]
         for nal in nals:
@@ -127,7 +129,7 @@ class PictureStream:
             for place, payload in enumerate(payloads[1:], 1):
                 flags = payload[len(head) - 1] & 0xC0
                 payloads[place] = payload[: len(head) - 1] + (head[-1] | flags).to_bytes() + payload[len(head) :]
-        if quirks.fragments == "reserved bit":
+        if quirks.fragments == "reserved bit" and codec == "h264":
             payloads = [payload[:1] + (payload[1] | 0x20).to_bytes() + payload[2:] for payload in payloads]
         return payloads
 
@@ -171,8 +173,10 @@ class PictureStream:
         if self._quirks.between == "empty lines":
             yield b"\r\n"
         elif self._quirks.between == "rubbish":
-            yield bytes(byte for byte in self._rng.randbytes(37) if byte not in b"$RTSPOAN")
+            yield b"\0" + self._rng.randbytes(36)
         elif self._quirks.between == "unknown channel":
+            yield interleaved(UNKNOWN_CHANNEL, rtp(self._rng.randbytes(200), self._packets, 0, 5, _PCMA_TYPE))
+        elif self._quirks.between == "private channel":
             yield interleaved(UNKNOWN_CHANNEL, self._rng.randbytes(200))
 
     def _report(self, number: int) -> bytes:
