@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from safe_community_recorder.ingest.rtsp.aac import AacPackets, HeaderSizes, header_sizes
 from safe_community_recorder.ingest.rtsp.authentication import Authenticator
 from safe_community_recorder.ingest.rtsp.headers import methods, session, stream_starts, transport
+from safe_community_recorder.ingest.rtsp.interleaved import Interleaved, Packet
 from safe_community_recorder.ingest.rtsp.message import (
     BODY_LIMIT_BYTES,
     HEADER_LIMIT_BYTES,
     MessageError,
+    Request,
+    Response,
     parse_message,
 )
+from safe_community_recorder.ingest.rtsp.pictures import Pictures
 from safe_community_recorder.ingest.rtsp.rtcp import RtcpError, parse_rtcp, receiver_report
+from safe_community_recorder.ingest.rtsp.rtp import RtpTrack
 from safe_community_recorder.ingest.rtsp.sdp import SdpError, aac_config, parameter_sets, parse_sdp
 from safe_community_recorder.ingest.rtsp.url import base_url
 from safe_community_recorder.media.audio import read_audio_config, split_adts
@@ -23,11 +28,35 @@ from safe_community_recorder.media.bits import BitstreamError
 from safe_community_recorder.media.boxes import BoxError
 from safe_community_recorder.media.codec import CODECS, H264, H265, Codec, ParameterSets
 from safe_community_recorder.media.reading import read_recording
-from safe_community_recorder.media.video import join_annexb, split_annexb, split_length_prefixed
+from safe_community_recorder.media.video import AccessUnit, join_annexb, split_annexb, split_length_prefixed
+from tests.cameras.packets import fragments, interleaved, rtp, together
 from tests.recorder.descriptions import AXIS, DAHUA, HIKVISION, REOLINK, SETS, TP_LINK, UNIVIEW
 from tests.recorder.footage import encode, groups_of, recorded
 
 _AUDIO = read_audio_config(b"\x14\x08")  # AAC LC, 16 kHz, mono
+_RESPONSE = (
+    b"\r\nRTSP/1.0 401 Unauthorized\r\nCSeq: 1 \nServer : Cam\r\n"
+    b'WWW-Authenticate: Basic realm="a, b"\r\nRTP-Info: url=rtsp://h/1;seq=1,\r\n url=rtsp://h/2\r\n'
+    b"Content-length: 3\r\n\r\nv=0RTSP/1.0 200 OK\r\nSession: 1;timeout=60\r\n\r\n"
+)
+_REQUEST = b"SET_PARAMETER rtsp://192.168.1.20/ch1?a=b RTSP/1.0\r\nCSeq: 7\r\nContent-Length: 4\r\n\r\nx: y"
+_HEADERS = (
+    b"708886412;timeout=60",
+    b"RTP/AVP/TCP;unicast;interleaved=0-1;ssrc= d6d6627;mode=play",
+    b"RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;interleaved=0",
+    b"url=rtsp://h/trackID=1;seq=41000;rtptime=3894549240, url=rtsp://h/trackID=2;seq=7;rtptime=0",
+    b"OPTIONS, DESCRIBE,get_parameter  PLAY",
+)
+_CHALLENGES = (
+    b'Digest realm="IP Camera(12345)", nonce="abc", stale="FALSE"\nDigest realm="r", nonce="d", stale=TRUE',
+    b'Basic realm="x\\"", Digest realm="r", qop="auth,auth-int", nonce="n", algorithm=SHA-256-sess, opaque="o"',
+)
+_RTCP = (
+    bytes.fromhex("80c8000666426ae1ee362f99cccccccc852ef807002a43332f4c341d81ca000466426ae1")
+    + bytes.fromhex("0106286e6f6e652900000000"),
+    bytes.fromhex("a0c8000766426ae1ee362f99cccccccc852ef807002a43332f4c341d00000004a1cb000266426ae100000004"),
+)
+_SSRC = int.from_bytes(_RTCP[0][4:8])
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +164,84 @@ def _read_aac(data: bytes) -> None:
     assert received <= len(data)
 
 
+def _pictures(codec: Codec, size: int) -> tuple[Pictures, list[AccessUnit]]:
+    """What puts pictures together, and where they come out. Checks what is promised of them."""
+    units: list[AccessUnit] = []
+
+    def deliver(unit: AccessUnit) -> None:
+        assert unit.nals
+        assert not any(codec.nal_type(nal) in codec.unstored for nal in unit.nals)
+        assert len(unit.data) <= 5 * size + sum(map(len, SETS[codec.name]))
+        assert not units or unit.dts_90k > units[-1].dts_90k or unit.pts_90k != unit.dts_90k or _went_back(units, unit)
+        units.append(unit)
+
+    return Pictures(codec, SETS[codec.name], deliver), units
+
+
+def _went_back(units: list[AccessUnit], unit: AccessUnit) -> bool:
+    """A camera's clock may be set back, or stand still."""
+    return unit.pts_90k <= units[-1].pts_90k
+
+
+def _read_payloads(codec: Codec) -> Callable[[bytes], None]:
+    """Packets of a byte (marker, packets lost, how far the time goes on) and a payload."""
+
+    def read(data: bytes) -> None:
+        pictures, _ = _pictures(codec, len(data))
+        timestamp = 0
+        for packet in packets(data):
+            if len(packet) < 2:
+                continue
+            timestamp += (packet[0] >> 4) * 900 - 1_800 * (packet[0] >> 7)
+            pictures.take(packet, 1, len(packet), timestamp, bool(packet[0] & 1), packet[0] >> 1 & 7)
+        pictures.finish()
+
+    return read
+
+
+def _read_connection(codec: Codec) -> Callable[[bytes], None]:
+    """The first byte says how large the pieces are that come."""
+
+    def read(data: bytes) -> None:
+        pictures, _ = _pictures(codec, len(data))
+        track = RtpTrack(96, 90_000, pictures.take)
+        pictures.sender_us = track.sender_us
+        messages: list[Request | Response] = []
+        channels: dict[int, Packet] = {0: track.packet, 1: track.control}
+        connection = Interleaved(channels, messages.append, lambda _channel, *packet: track.packet(*packet))
+        step = 1 << data[0] % 24 if data else 1
+        # Bytes that come one by one are not read at once.
+        step = max(step, len(data) // 1_000 + 1)
+        for position in range(1, len(data), step):
+            connection.feed(data[position : position + step])
+        track.report()
+        pictures.finish()
+
+    return read
+
+
+def _payloads(codec: Codec) -> bytes:
+    """Pictures as packets: single ones and fragments, the parameter sets together."""
+    footage = encode(12, 2, codec=codec.name)
+    parts = [b"\0" + nal for nal in footage.video.parameter_sets]
+    for unit in footage.units:
+        payloads = [payload for nal in unit.nals for payload in fragments(codec.name, nal, 200)]
+        parts += [b"\0" + payload for payload in payloads[:-1]] + [b"\x41" + payloads[-1]]
+    return joined(b"\0" + together(codec.name, footage.video.parameter_sets), *parts)
+
+
+def _connections(codec: Codec) -> tuple[bytes, ...]:
+    """A connection with pictures, reports and messages."""
+    pieces = [_RESPONSE]
+    for number, packet in enumerate(packets(_payloads(codec))):
+        pieces.append(
+            interleaved(0, rtp(packet[1:], 65_530 + number, number * 900, _SSRC, 96, marker=bool(packet[0] & 1)))
+        )
+        if number % 10 == 0:
+            pieces += [interleaved(1, _RTCP[0]), _REQUEST, interleaved(9, _RTCP[0])]
+    return b"\x08" + b"".join(pieces), b"\xff" + b"rubbish $ and RTSP/ of all sorts".join(pieces)
+
+
 def _read_parameter_sets(codec: Codec) -> Callable[[bytes], None]:
     def read(data: bytes) -> None:
         sets = ParameterSets(codec)
@@ -158,28 +265,6 @@ def _read_file(data: bytes) -> None:
         assert fragment.start < fragment.data <= fragment.end <= file.size
 
 
-_RESPONSE = (
-    b"\r\nRTSP/1.0 401 Unauthorized\r\nCSeq: 1 \nServer : Cam\r\n"
-    b'WWW-Authenticate: Basic realm="a, b"\r\nRTP-Info: url=rtsp://h/1;seq=1,\r\n url=rtsp://h/2\r\n'
-    b"Content-length: 3\r\n\r\nv=0RTSP/1.0 200 OK\r\nSession: 1;timeout=60\r\n\r\n"
-)
-_REQUEST = b"SET_PARAMETER rtsp://192.168.1.20/ch1?a=b RTSP/1.0\r\nCSeq: 7\r\nContent-Length: 4\r\n\r\nx: y"
-_HEADERS = (
-    b"708886412;timeout=60",
-    b"RTP/AVP/TCP;unicast;interleaved=0-1;ssrc= d6d6627;mode=play",
-    b"RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;interleaved=0",
-    b"url=rtsp://h/trackID=1;seq=41000;rtptime=3894549240, url=rtsp://h/trackID=2;seq=7;rtptime=0",
-    b"OPTIONS, DESCRIBE,get_parameter  PLAY",
-)
-_CHALLENGES = (
-    b'Digest realm="IP Camera(12345)", nonce="abc", stale="FALSE"\nDigest realm="r", nonce="d", stale=TRUE',
-    b'Basic realm="x\\"", Digest realm="r", qop="auth,auth-int", nonce="n", algorithm=SHA-256-sess, opaque="o"',
-)
-_RTCP = (
-    bytes.fromhex("80c8000666426ae1ee362f99cccccccc852ef807002a43332f4c341d81ca000466426ae1")
-    + bytes.fromhex("0106286e6f6e652900000000"),
-    bytes.fromhex("a0c8000766426ae1ee362f99cccccccc852ef807002a43332f4c341d00000004a1cb000266426ae100000004"),
-)
 _AAC = (
     b"\0" + joined(b"\0\x10\0\x18abc", b"\0\x20\0\x10\0\x08abc", b"\0\x10\0\x50begin", b"\0\x10\0\x50ended"),
     b"\x80" + joined(b"\0\x10\x14\x14abcdeabcde", b"\0\x08\x0cabc"),
@@ -215,5 +300,9 @@ TARGETS = {
     "h265_sets": Target(_read_parameter_sets(H265), (BitstreamError,), tuple(map(join_annexb, _H265_SETS))),
     "avcc": Target(H264.read_record, (BitstreamError,), tuple(map(H264.write_record, _H264_SETS))),
     "hvcc": Target(H265.read_record, (BitstreamError,), tuple(map(H265.write_record, _H265_SETS))),
+    "h264": Target(_read_payloads(H264), (), (_payloads(H264),)),
+    "h265": Target(_read_payloads(H265), (), (_payloads(H265),)),
+    "h264_connection": Target(_read_connection(H264), (BitstreamError,), _connections(H264)),
+    "h265_connection": Target(_read_connection(H265), (BitstreamError,), _connections(H265)),
     "recording": Target(_read_file, (BoxError,), _FILES),
 }

@@ -89,6 +89,7 @@ def test_a_message_that_trickles_in_is_there_with_its_last_byte_and_not_before()
         b"RTSP/1.0  401  Unauthorized\r\nCSeq   :   1\r\nthis is no header\r\nServer: Cam\r\n\r\n",
         b"RTSP/1.1 401Unauthorized\r\nCseq: 1\r\nServer:\r\n Cam\r\n\r\n",
         b"rtsp/1.0 401 Unauthorized\r\nCSeq: 1\r\nServer: Cam\r\n: nameless\r\n\r\n",
+        b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\rServer: Cam\r\r\n\r\n",
     ],
     ids=[
         "bare line feeds",
@@ -98,6 +99,7 @@ def test_a_message_that_trickles_in_is_there_with_its_last_byte_and_not_before()
         "many blanks",
         "no blanks, folded",
         "small letters",
+        "carriage returns",
     ],
 )
 def test_what_cameras_make_of_a_response_is_understood(written: bytes) -> None:
@@ -219,6 +221,7 @@ def test_a_session_has_an_id_and_a_timeout(value: str, expected: Session) -> Non
         ("rtp/avp/tcp;unicast;interleaved=256-257;ssrc=-1", Transport("tcp")),
         ("RTP/AVP/TCP;interleaved=x-1;ssrc=notanumber", Transport("tcp")),
         ("RTP/AVP/TCP;interleaved=255", Transport("tcp", (255, 0))),
+        ("RTP/AVP/TCP;interleaved=0-0", Transport("tcp", (0, 1))),
         ("RTP/AVP/TCP;interleaved=0-1,RTP/AVP;client_port=1-2", Transport("tcp", (0, 1))),
         ("RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001", Transport("udp")),
         ('RTP/AVP/TCP;unicast;interleaved="0-1";ssrc="00000001"', Transport("tcp", (0, 1), 1)),
