@@ -39,6 +39,16 @@ class Contestant(Protocol):
         """The size of a picture that is whole."""
 
 
+def pictures_of(path: Path) -> Iterator[tuple[bytes, int]]:
+    """The beginning and the size of each sample of one of our recording files."""
+    with path.open("rb") as file:
+        for fragment in read(path).fragments:
+            at = fragment.data
+            for size in fragment.sizes.tolist():
+                yield os.pread(file.fileno(), min(size, _BEGINNING_BYTES), at), size
+                at += size
+
+
 @dataclass(slots=True)
 class Ours:
     """The real recorder, without looking at pictures. `source`: which of its ways it takes."""
@@ -70,12 +80,7 @@ class Ours:
     def pictures(self, number: int) -> Iterator[tuple[bytes, int]]:
         """The samples of its recording files."""
         for path in recording_files(self._recorder.archive, f"camera-{number}"):
-            with path.open("rb") as file:
-                for fragment in read(path).fragments:
-                    at = fragment.data
-                    for size in fragment.sizes.tolist():
-                        yield os.pread(file.fileno(), min(size, _BEGINNING_BYTES), at), size
-                        at += size
+            yield from pictures_of(path)
 
     def size_of(self, picture: Picture) -> int:
         """Parameter sets lie in the file's head only."""

@@ -29,9 +29,13 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was sent, for one connection: a camera's pictures are counted from its start, the last one is whole."""
+    """What was sent, for one connection: a camera's pictures are counted from its start, the last one is whole.
+
+    `epoch_utc`: when picture 0 was taken, in seconds since 1970, as the camera's sender reports have it.
+    """
 
     camera: int
+    epoch_utc: float
     first_picture: int
     end_picture: int
     packets: int
@@ -155,6 +159,7 @@ class Viewer:
         stalled_s = self.stalled_s + (now - self.waiting_since if self.waiting_since else 0)
         return Report(
             camera=self.camera.number,
+            epoch_utc=self.epoch_utc,
             first_picture=self.first_picture,
             end_picture=max(end, self.first_picture),
             packets=self.sent_packets,
