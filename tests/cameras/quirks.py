@@ -7,6 +7,10 @@ mediamtx (bluenviron), SharpRTSP (ngraziano).
 from dataclasses import dataclass
 from typing import Literal
 
+type Reports = Literal["right", "none", "hours off", "1970", "2036", "zero", "of another source"]
+type RedirectStatus = Literal[301, 302]
+type Scheme = Literal["basic", "md5", "sha-256"]
+
 
 @dataclass(frozen=True, slots=True)
 class StreamQuirks:
@@ -48,7 +52,7 @@ class StreamQuirks:
     sequence: Literal["steady", "by group"] = "steady"
     alien_packets: bool = False
     between: Literal["nothing", "empty lines", "rubbish", "unknown channel", "private channel"] = "nothing"
-    reports: Literal["right", "none", "hours off", "1970", "2036", "zero", "of another source"] = "right"
+    reports: Reports = "right"
     most_bytes: int = 1_400
 
 
@@ -56,8 +60,9 @@ class StreamQuirks:
 class DialogueQuirks:
     """How the camera talks RTSP. Each field's first value is what the standards ask for.
 
-    control: how the SDP names the streams. Hikvision and Dahua put a query before it; whole addresses; `/media/1`, at
-        which one slash too many is a 404 (Verint: go2rtc 1236); none for the session (VStarcam: retina 9), none at all.
+    control: how the SDP names the streams. Hikvision and Dahua put a query before it; whole addresses; `/media/1` behind
+        the host, where one slash too many is a 404 (Verint: go2rtc 1236); none for the session (VStarcam: retina 9);
+        none at all.
     base: Content-Base missing, without a slash at its end, or without a scheme (Anjvision: moonfire-nvr 356).
     sequence_number: CSeq missing (pyatv 1576) or always 0 (Foscam: homebridge-foscamcamera 6).
     spelling: bare line feeds, lower-case names, no reason, spaces at line ends (Longse: retina 77), a folded empty
@@ -91,7 +96,7 @@ class DialogueQuirks:
     early_data: bool = False
     calls: Literal["none", "OPTIONS", "ANNOUNCE"] = "none"
     redirect: str | None = None
-    redirect_status: Literal[301, 302] = 302
+    redirect_status: RedirectStatus = 302
     status: tuple[str, int, str] | None = None
     description: Literal["right", "cut", "mjpeg", "many types", "headless", "untyped", "rich"] = "right"
 
@@ -106,7 +111,7 @@ class Login:
 
     user: str = "camera"
     password: str = "s3cret-of-the-camera"
-    schemes: tuple[Literal["basic", "md5", "sha-256"], ...] = ("md5",)
+    schemes: tuple[Scheme, ...] = ("md5",)
     quality: bool = True
     nonce_lasts: int = 1_000
     says_stale: bool = True

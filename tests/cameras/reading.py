@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 
+from safe_community_recorder.cause import Cause
+from safe_community_recorder.clock import HostClock
 from safe_community_recorder.ingest.beat import Beat
+from safe_community_recorder.ingest.gop import CameraClock, Continuity, GroupBuilder
 from safe_community_recorder.ingest.native_source import NativeSource
 from safe_community_recorder.ingest.pyav_source import PyAVSource
 from safe_community_recorder.ingest.source import Address, Source, SourceError
+from safe_community_recorder.media.cmaf import Group
 from safe_community_recorder.media.video import AccessUnit
 from tests.recorder.footage import PICTURE_90K
 
@@ -15,7 +19,7 @@ from tests.recorder.footage import PICTURE_90K
 async def taken(
     source: Source, count: int = 1 << 30, timeout_s: float = 20
 ) -> tuple[list[AccessUnit], SourceError | None]:
-    """The first `count` access units, or those until the source ended or the time was up; and why it ended, if it did."""
+    """The first `count` access units, or those until the source ended or the time was up; and why it ended."""
     units: list[AccessUnit] = []
     enough = asyncio.Event()
 
@@ -82,3 +86,18 @@ def native(url: str, *, audio: bool = False, certificate: str | None = None) -> 
 def libav(url: str, *, audio: bool = False) -> Source:
     """libav's way to an address."""
     return PyAVSource(Address(url, audio=audio), asyncio.get_running_loop())
+
+
+def grouped(units: Sequence[AccessUnit]) -> list[Group]:
+    """The groups that are written."""
+    groups: list[Group] = []
+
+    def take(group: Group, _hole: Cause) -> None:
+        groups.append(group)
+
+    host = HostClock()
+    builder = GroupBuilder(host, CameraClock(host), Continuity(), take)
+    for unit in units:
+        builder.push(unit)
+    builder.flush()
+    return groups

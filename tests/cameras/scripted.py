@@ -231,7 +231,7 @@ class _Call:
     async def _describe(self, asked: Asked) -> None:
         camera, quirks = self._camera, self._camera.dialogue
         if quirks.redirect is not None:
-            await self._say(asked, quirks.redirect_status, "Moved", ("Location", quirks.redirect or self._url))
+            await self._say(asked, quirks.redirect_status, "Moved", ("Location", quirks.redirect or asked.uri))
             return
         # Whatever stands before it, a proxy for one, has its own port: the address is what the client says.
         self._url = asked.uri.rstrip("/")
@@ -239,6 +239,8 @@ class _Call:
             await self._say(asked, 404, "Stream Not Found")
             return
         base = self._url + "/"
+        if quirks.control == "path":
+            base = self._url.removesuffix(camera.path) + "/"
         headers = [] if quirks.description == "untyped" else [("Content-Type", "application/sdp")]
         match quirks.base:
             case "right":
@@ -252,7 +254,7 @@ class _Call:
 
     async def _set_up(self, asked: Asked) -> None:
         camera, quirks = self._camera, self._camera.dialogue
-        stream = next((n for n in (0, 1) if asked.uri == stream_address(self._url, quirks, n)), None)
+        stream = next((n for n in (0, 1) if asked.uri.rstrip("/") == stream_address(self._url, quirks, n)), None)
         if stream is None or (stream == 1 and camera.sound is None):
             await self._say(asked, 404, "Stream Not Found")
             return

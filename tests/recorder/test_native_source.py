@@ -7,33 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from safe_community_recorder.cause import Cause
-from safe_community_recorder.clock import HostClock
-from safe_community_recorder.ingest.gop import CameraClock, Continuity, GroupBuilder
 from safe_community_recorder.media.cmaf import ClockSource, Group
 from safe_community_recorder.media.video import AccessUnit, CodecName
 from tests.cameras.gst import gst_camera, movie
 from tests.cameras.proxy import Proxy
-from tests.cameras.reading import libav, native, places, taken
+from tests.cameras.reading import grouped, libav, native, places, taken
 from tests.cameras.scripted import ScriptedCamera
 from tests.recorder.footage import encode, encode_sound, groups_of
 
 SIZE = (320, 240)
-
-
-def grouped(units: Sequence[AccessUnit]) -> list[Group]:
-    """The groups that are written."""
-    groups: list[Group] = []
-
-    def take(group: Group, _hole: Cause) -> None:
-        groups.append(group)
-
-    host = HostClock()
-    builder = GroupBuilder(host, CameraClock(host), Continuity(), take)
-    for unit in units:
-        builder.push(unit)
-    builder.flush()
-    return groups
 
 
 def common(
