@@ -4,11 +4,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from safe_community_recorder.ingest.rtsp.interleaved import Interleaved
 from safe_community_recorder.media.bits import BitstreamError
 from safe_community_recorder.media.codec import CODECS, H264, Codec, ParameterSets
 from tests.fuzz.targets import TARGETS, Target
@@ -115,6 +117,26 @@ def test_a_megabyte_is_read_or_refused_in_seconds(target: Target) -> None:
         began = time.process_time()
         target.check(data)
         assert time.process_time() - began < 10, data[:100]
+
+
+@given(st.sampled_from(TARGETS["h264_connection"].seeds), st.data())
+def test_how_the_bytes_of_a_connection_are_cut_makes_no_difference(seed: bytes, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(seed)), max_size=12)))
+
+    def taken(cuts: Sequence[int]) -> list[object]:
+        found: list[object] = []
+        connection = Interleaved(
+            {channel: partial(take, found, channel) for channel in (0, 1)}, found.append, partial(take, found)
+        )
+        for begin, end in pairwise([0, *cuts, len(seed)]):
+            connection.feed(seed[begin:end])
+        return found
+
+    assert taken(cuts) == taken([])
+
+
+def take(found: list[object], channel: int, data: bytes, start: int, end: int) -> None:
+    found.append((channel, data[start:end]))
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS.keys())

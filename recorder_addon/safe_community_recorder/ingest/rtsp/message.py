@@ -12,10 +12,26 @@ BODY_LIMIT_BYTES = 1 << 20
 
 _BLANK = b"\r\n \t\0"
 _HEADERS_END = re.compile(rb"\r?\n\r?\n")
-_BEGINNING = re.compile(rb"RTSP/(\d(\.(\d|\Z)|\Z)|\Z)")
 _STATUS_LINE = re.compile(r"RTSP/\d\.\d[ \t]*([1-9]\d\d)(?!\d)[ \t]*(.*)", re.IGNORECASE)
 _VERSION = re.compile(r"RTSP/\d\.\d", re.IGNORECASE)
-_METHOD = re.compile(r"[A-Za-z_]+")
+_METHODS = (
+    "ANNOUNCE",
+    "DESCRIBE",
+    "GET_PARAMETER",
+    "OPTIONS",
+    "PAUSE",
+    "PLAY",
+    "PLAY_NOTIFY",
+    "RECORD",
+    "REDIRECT",
+    "SETUP",
+    "SET_PARAMETER",
+    "TEARDOWN",
+)
+_BEGINNINGS = (b"RTSP/0.0", *(f"{method} ".encode() for method in _METHODS))
+_LONGEST_BEGINNING = max(map(len, _BEGINNINGS))
+_ALIKE = bytes.maketrans(b"\t123456789", b" 000000000")
+_CONTROL = re.compile(rb"[\0-\x08\x0a-\x1f]")
 
 
 class MessageError(ValueError):
@@ -81,15 +97,13 @@ def parse_message(buffer: bytes | bytearray, start: int = 0) -> tuple[Request | 
     Raises MessageError as soon as the first line is no RTSP, when the headers are longer than HEADER_LIMIT_BYTES, and
     for a Content-Length that makes no sense or is more than BODY_LIMIT_BYTES.
     """
-    # Where rubbish is searched for messages, most of what looks like one is none by its first bytes.
-    if buffer[start : start + 5] == b"RTSP/" and not _BEGINNING.match(buffer, start):
-        raise MessageError(f"RTSP was expected, not {bytes(buffer[start : start + 16])!r}")
+    _check_beginning(bytes(buffer[start : start + 64]).lstrip(_BLANK))
     head = bytes(buffer[start : start + HEADER_LIMIT_BYTES])
     begin = len(head) - len(head.lstrip(_BLANK))
     first_end = head.find(b"\n", begin)
     if first_end >= 0:
-        message = _parse_first_line(_text(head[begin:first_end]))
-    elif begin < len(head) and not head[begin : begin + 1].isalpha():
+        message = _parse_first_line(head[begin:first_end].rstrip())
+    elif _CONTROL.search(head[begin:].rstrip()):
         raise MessageError(f"RTSP was expected, not {head[begin : begin + 16]!r}")
     end = _HEADERS_END.search(head, begin)
     if end is None:
@@ -108,13 +122,23 @@ def _text(data: bytes) -> str:
     return data.decode("latin-1")
 
 
-def _parse_first_line(line: str) -> Request | Response:
-    words = line.split()
-    if status := _STATUS_LINE.match(line):
-        return Response(int(status[1]), " ".join(status[2].split()))
-    if len(words) >= 3 and _VERSION.fullmatch(words[-1]) and _METHOD.fullmatch(words[0]):
-        return Request(words[0].upper(), " ".join(words[1:-1]))
-    raise MessageError(f"RTSP was expected, not {line[:40].strip()!r}")
+def _check_beginning(data: bytes) -> None:
+    """Raises MessageError for bytes with which no message begins: rubbish must not be waited for to end."""
+    word = data[:_LONGEST_BEGINNING].upper().translate(_ALIKE)
+    if not any(word.startswith(each) or each.startswith(word) for each in _BEGINNINGS):
+        raise MessageError(f"RTSP was expected, not {data[:16]!r}")
+
+
+def _parse_first_line(line: bytes) -> Request | Response:
+    _check_beginning(line)
+    text = _text(line)
+    if not _CONTROL.search(line):
+        if status := _STATUS_LINE.match(text):
+            return Response(int(status[1]), " ".join(status[2].split()))
+        words = text.split()
+        if len(words) > 2 and _VERSION.fullmatch(words[-1]):
+            return Request(words[0].upper(), " ".join(words[1:-1]))
+    raise MessageError(f"RTSP was expected, not {line[:40]!r}")
 
 
 def _parse_headers(text: str) -> Headers:
