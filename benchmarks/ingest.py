@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.wire import profile
 from benchmarks.wire.contestants import CONTESTANTS
+from benchmarks.wire.document import put
 from benchmarks.wire.footage import KINDS, load
 from benchmarks.wire.report import Report
 from benchmarks.wire.run import Outcome, Task, free_bytes, run
@@ -25,7 +26,8 @@ def main() -> None:
     """Runs them all and prints the tables."""
     arguments = _arguments()
     kind = KINDS[arguments.kind]
-    print(f"{load(kind)}; packets spread over {arguments.spread:.0%} of a picture's time", flush=True)
+    what = f"{load(kind)}; a picture's packets are spread over {arguments.spread:.0%} of its time."
+    print(what, flush=True)
     largest = Task(kind, max(arguments.cameras), arguments.seconds, arguments.warm_up, arguments.spread)
     needed = int(largest.cameras * kind.bit_rate / 8 * (largest.seconds + largest.warm_up_s + _STARTING_S))
     if needed > free_bytes(arguments.directory):
@@ -41,7 +43,10 @@ def main() -> None:
         outcomes[name, cameras].append(outcome)
         at_s = time.monotonic() - began
         print(f"{at_s:5.0f} s  {cameras:3} {name:6}  {outcome}", file=sys.stderr, flush=True)
-    print("\n".join(Report(outcomes).lines()))
+    tables = list(Report(outcomes).lines())
+    print("\n".join(tables))
+    if arguments.write:
+        put(arguments.write, "scripts/bench ingest", [what, *tables])
 
 
 def _arguments() -> argparse.Namespace:
@@ -63,6 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--spread", type=float, default=0.5, help="of a picture's time; 0: its packets at once")
     parser.add_argument("--directory", type=Path, default=Path("/dev/shm"), help="where footage goes meanwhile")
     parser.add_argument("--profile", action="store_true", help="where the recorder (first of --only) spends its time")
+    parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="puts the tables into it (docs/performance.md)")
     return parser.parse_args()
 
 

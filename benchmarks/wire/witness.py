@@ -1,5 +1,6 @@
 """Which pictures of numbered footage a recorder has on disk, and how far each one's time is from when it was taken."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,6 @@ class Witness:
 
     def __init__(self, archive: Path, footage: Footage, epochs_utc: Sequence[float], seconds: float) -> None:
         """`epochs_utc`: when each camera took its picture 0, in seconds since 1970. `seconds`: how much to expect."""
-        self.twice = 0
         self._archive = archive
         self._rate = footage.kind.rate
         self._sizes = [picture.sample_bytes(with_parameter_sets=False) for picture in footage.pictures]
@@ -27,6 +27,7 @@ class Witness:
         self._seen: set[Path] = set()
         count = int((seconds + footage.kind.loop_s) * self._rate)
         self._errors_s: list[Errors] = [np.full(count, np.nan) for _ in epochs_utc]
+        self._twice: list[list[int]] = [[] for _ in epochs_utc]
 
     def look(self, all_of_them: bool = False) -> None:
         """Reads what is complete and new; `all_of_them`: also what is not complete."""
@@ -44,13 +45,19 @@ class Witness:
             return
         self._seen.add(path)
         times_us = [time_us for fragment in file.fragments for time_us in _times_us(fragment)]
-        errors_s = self._errors_s[camera]
         for (beginning, size), time_us in zip(pictures_of(path), times_us, strict=True):
             number = read_label(beginning)
-            if number is None or number >= len(errors_s) or size != self._sizes[number % len(self._sizes)]:
-                continue
-            self.twice += not np.isnan(errors_s[number])
-            errors_s[number] = time_us / 1e6 - self._epochs_utc[camera] - number / self._rate
+            if number is not None and size == self._sizes[number % len(self._sizes)]:
+                self.note(camera, number, time_us / 1e6)
+
+    def note(self, camera: int, number: int, at_utc: float) -> None:
+        """A picture is recorded as one of that time, in seconds since 1970."""
+        errors_s = self._errors_s[camera]
+        if number >= len(errors_s):  # damaged digits
+            return
+        if not np.isnan(errors_s[number]):
+            self._twice[camera].append(number)
+        errors_s[number] = at_utc - self._epochs_utc[camera] - number / self._rate
 
     def first_s(self, camera: int) -> float:
         """When the first picture that is recorded was taken, in seconds since 1970."""
@@ -61,8 +68,17 @@ class Witness:
 
     def errors_s(self, camera: int, begin_s: float, end_s: float) -> Errors:
         """Recorded minus real time of each picture that was taken in a time (since 1970); NaN: it is not recorded."""
-        begin, end = (int(np.ceil((at - self._epochs_utc[camera]) * self._rate)) for at in (begin_s, end_s))
-        return self._errors_s[camera][max(begin, 0) : max(end, 0)]
+        numbers = self._numbers(camera, begin_s, end_s)
+        return self._errors_s[camera][numbers.start : numbers.stop]
+
+    def twice(self, camera: int, begin_s: float, end_s: float) -> int:
+        """How often a picture of that time was recorded again."""
+        numbers = self._numbers(camera, begin_s, end_s)
+        return sum(1 for number in self._twice[camera] if number in numbers)
+
+    def _numbers(self, camera: int, begin_s: float, end_s: float) -> range:
+        begin, end = (math.ceil((at_s - self._epochs_utc[camera]) * self._rate) for at_s in (begin_s, end_s))
+        return range(max(begin, 0), max(end, 0))
 
     def back_after_s(self, camera: int, since_s: float, until_s: float) -> float | None:
         """How long after `since_s` a second begins of which every picture is recorded; None: not before `until_s`."""
