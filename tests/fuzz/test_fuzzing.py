@@ -12,7 +12,7 @@ from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 RUNS = 20_000
-ARGUMENTS = (f"-runs={RUNS}", "-max_total_time=20", "-timeout=10", "-rss_limit_mb=1024", "-max_len=8192")
+ARGUMENTS = (f"-runs={RUNS}", "-max_total_time=8", "-timeout=10", "-rss_limit_mb=1024", "-max_len=8192")
 PLANTED = """
 import sys
 from tests.fuzz import fuzz_ingest
