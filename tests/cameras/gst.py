@@ -8,6 +8,7 @@ from pathlib import Path
 
 from safe_community_recorder.media.cmaf import Group
 from safe_community_recorder.media.video import CodecName
+from tests.cameras.cable import Cable
 from tests.recorder.footage import recorded
 
 USER, PASSWORD = "camera", "secret"
@@ -19,11 +20,12 @@ class GstCamera:
 
     process: subprocess.Popen[str]
     port: int
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
         """The stream's address."""
-        return f"rtsp://127.0.0.1:{self.port}/stream"
+        return f"rtsp://{self.host}:{self.port}/stream"
 
     def end(self) -> list[str]:
         """Ends it; the addresses of the streams that were set up."""
@@ -31,13 +33,16 @@ class GstCamera:
 
 
 @contextmanager
-def gst_camera(path: Path, codec: CodecName, *options: str) -> Iterator[GstCamera]:
-    """Serves an MP4 file; `options` are those of gst_server.py."""
+def gst_camera(path: Path, codec: CodecName, *options: str, cable: Cable | None = None) -> Iterator[GstCamera]:
+    """Serves an MP4 file, at the end of a cable if there is one; `options` are those of gst_server.py."""
     script = str(Path(__file__).with_name("gst_server.py"))
     command = ["/usr/bin/python3", script, str(path), codec, *options]
+    if cable is not None:
+        command = [*cable.there, *command, "--host", cable.host]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield GstCamera(server, int(server.stdout.readline()))
+        port = int(server.stdout.readline())
+        yield GstCamera(server, port) if cable is None else GstCamera(server, port, cable.host)
         if server.returncode is None:
             server.communicate()
 

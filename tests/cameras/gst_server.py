@@ -1,12 +1,12 @@
 """Serves one MP4 over RTSP by gst-rtsp-server, as a camera does; runs under the system's Python (3.11 or newer).
 
     /usr/bin/python3 gst_server.py FILE h264|h265 [--sound aac|pcmu] [--login digest|basic] [--shared] [--mtu BYTES]
-        [--sets once]
+        [--sets once] [--host ADDRESS]
 
-The stream is rtsp://127.0.0.1:PORT/stream; PORT is the first line of stdout, then a line for each stream that a client
-sets up. A shared one is the same stream for all clients; otherwise each begins with the file's first picture. With
---login the user is "camera" with the password "secret". Parameter sets come before each slice of a keyframe, or once
-in the SDP. Ends when stdin does.
+The stream is rtsp://ADDRESS:PORT/stream (127.0.0.1 without --host); PORT is the first line of stdout, then a line for
+each stream that a client sets up. A shared one is the same stream for all clients; otherwise each begins with the
+file's first picture. With --login the user is "camera" with the password "secret". Parameter sets come before each
+slice of a keyframe, or once in the SDP. Ends when stdin does.
 """
 
 import argparse
@@ -34,10 +34,10 @@ _SETS = {"always": -1, "once": 0}
 _LOGINS = {"digest": GstRtsp.RTSPAuthMethod.DIGEST, "basic": GstRtsp.RTSPAuthMethod.BASIC}
 
 
-def main(path: str, codec: str, sound: str, login: str, sets: str, mtu: int, *, shared: bool) -> None:
+def main(path: str, codec: str, sound: str, login: str, sets: str, mtu: int, host: str, *, shared: bool) -> None:
     """Serves until stdin ends."""
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(host)
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory()
     pictures = f"{_PICTURES[codec]} config-interval={_SETS[sets]} mtu={mtu}"
@@ -89,6 +89,7 @@ if __name__ == "__main__":
     parser.add_argument("--login", choices=_LOGINS, default="")
     parser.add_argument("--sets", choices=_SETS, default="always")
     parser.add_argument("--mtu", type=int, default=1_400)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--shared", action="store_true")
     asked = parser.parse_args()
-    main(asked.path, asked.codec, asked.sound, asked.login, asked.sets, asked.mtu, shared=asked.shared)
+    main(asked.path, asked.codec, asked.sound, asked.login, asked.sets, asked.mtu, asked.host, shared=asked.shared)

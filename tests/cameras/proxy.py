@@ -16,7 +16,8 @@ from typing import Self
 
 _DOLLAR = 0x24
 _CHUNK_BYTES = 64 << 10
-# RTP's sequence number, in a frame.
+# Of a frame: its own and RTP's header, and therein the sequence number.
+_RTP_BYTES = 16
 _SEQUENCE = slice(6, 8)
 _RESET = b"\1\0\0\0\0\0\0\0"
 
@@ -296,15 +297,15 @@ class Proxy:
     def _suffered(self, part: bytes) -> Iterator[bytes]:
         """What becomes of a frame or a message."""
         faults, rng = self._faults, self._rng
-        if part[0] == _DOLLAR and part[1] % 2 == 0 and len(part) > 20:
+        if part[0] == _DOLLAR and part[1] % 2 == 0 and len(part) > _RTP_BYTES:
             sequence = int.from_bytes(part[_SEQUENCE])
             if sequence in faults.lose_sequences or rng.random() < faults.lose:
                 self.lost_sequences.append(sequence)
                 return
             if rng.random() < faults.truncate:
-                part = _framed(part[1], part[4 : rng.randrange(17, len(part))])
+                part = _framed(part[1], part[4 : rng.randrange(_RTP_BYTES, len(part))])
             if rng.random() < faults.corrupt:
-                part = _changed(part, rng.randrange(18, len(part)), rng)
+                part = _changed(part, rng.randrange(_RTP_BYTES, len(part)), rng)
             for _ in range(faults.flood):
                 yield _framed(200, part[4:])
             if faults.flood:

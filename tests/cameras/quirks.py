@@ -60,7 +60,7 @@ class StreamQuirks:
 class DialogueQuirks:
     """How the camera talks RTSP. Each field's first value is what the standards ask for.
 
-    control: how the SDP names the streams. Hikvision and Dahua put a query before it; whole addresses; `/media/1` behind
+    control: how the SDP names the streams. Whole addresses; a query before it (Hikvision, Dahua); `/media/1` behind
         the host, where one slash too many is a 404 (Verint: go2rtc 1236); none for the session (VStarcam: retina 9);
         none at all.
     base: Content-Base missing, without a slash at its end, or without a scheme (Anjvision: moonfire-nvr 356).

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -420,3 +420,15 @@ async def test_what_native_leaves_to_another_way_libav_takes() -> None:
     assert error is None
     assert_same(units, footage)
     assert_timed(units, footage)
+
+
+async def test_a_camera_with_tls_is_as_fast_as_one_in_the_clear(tmp_path: Path) -> None:
+    context, _ = self_made(tmp_path)
+    footage = encode(30, 0, *SIZE, grain=40).units
+    bits_per_s = 8 * sum(len(unit.data) for unit in footage) / 30 / 0.03
+    assert bits_per_s > 8_000_000
+    async with ScriptedCamera(footage, tls=context, pace_s=0.03) as camera:
+        units, error = await taken(native(camera.url, certificate="ignore"), 100, timeout_s=4)
+    assert error is None
+    assert len(units) == 100
+    assert_same(units, footage)
