@@ -204,11 +204,12 @@ def _read_connection(codec: Codec) -> Callable[[bytes], None]:
 
     def read(data: bytes) -> None:
         pictures, _ = _pictures(codec, len(data))
-        track = RtpTrack(96, 90_000, pictures.take)
+        track = RtpTrack(96, 90_000, pictures.take, pictures.take_run)
         pictures.sender_us = track.sender_us
         messages: list[Request | Response] = []
         channels: dict[int, Packet] = {0: track.packet, 1: track.control}
         connection = Interleaved(channels, messages.append, lambda _channel, *packet: track.packet(*packet))
+        connection.runs[0] = track.run
         step = 1 << data[0] % 24 if data else 1
         # Bytes that come one by one are not read at once.
         step = max(step, len(data) // 1_000 + 1)

@@ -1,7 +1,8 @@
 """Sound beside the pictures: every frame once, at its time, however late it comes; lost ones leave silence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..cause import Cause
 from ..media.cmaf import ClockSource, Group, Sample
@@ -196,8 +196,7 @@ class Continuity:
         self._end_us = max(self._end_us, end_us)
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(NamedTuple):
     unit: AccessUnit
     epoch: _Epoch
 

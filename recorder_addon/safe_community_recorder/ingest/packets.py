@@ -3,7 +3,7 @@
 import logging
 import struct
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from fractions import Fraction
 
 import av

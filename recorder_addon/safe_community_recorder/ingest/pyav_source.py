@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from copy import replace
 
 import av
 import av.error
@@ -27,6 +27,8 @@ _LOGGER = logging.getLogger(__name__)
 _SOCKET_TIMEOUT_US = 5_000_000
 _NO_KEYFRAME_S = 30.0
 _CLOSING_S = 1.0
+# libav's names of sound's codecs, as SDP has them.
+_SOUND_NAMES = {"aac": "AAC", "aac_latm": "AAC", "pcm_mulaw": "PCMU", "pcm_alaw": "PCMA", "opus": "OPUS"}
 # What one camera may hold in memory while the event loop is busy.
 _BACKLOG_UNITS = 1_000
 _BACKLOG_BYTES = 32 << 20
@@ -54,6 +56,7 @@ class PyAVSource:
         self._stop = threading.Event()
         self._ended = asyncio.Event()
         self.lost_packets = 0
+        self.sound: tuple[str, ...] | None = None
         self._thread = threading.Thread(target=self._run, name="pyav-source", daemon=True)
 
     async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
@@ -133,6 +136,9 @@ class PyAVSource:
             options["allowed_media_types"] = "video+audio" if self._audio else "video"
         with av.open(self._url, options=options) as container:
             streams = container.streams.video
+            heard = tuple(_SOUND_NAMES.get(s.codec_context.name, s.codec_context.name) for s in container.streams.audio)
+            # Where sound is not asked for, RTSP does not tell of it either.
+            self.sound = heard if heard or not self._url.startswith("rtsp") else None
             if not streams:
                 raise SourceError(Cause.UNSUPPORTED_STREAM, "the stream has no video")
             codec = codec_of(streams[0])

@@ -8,6 +8,7 @@ whatever its name or the index says. docs/archive-format.md describes every byte
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,8 +51,7 @@ class ClockSource(IntEnum):
         return cls.SENDER_REPORT if flags == cls.SENDER_REPORT else cls.ARRIVAL
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A coded picture as it goes into a file. `data` is length-prefixed; durations and offsets in 1/90000 s."""
 
     data: bytes

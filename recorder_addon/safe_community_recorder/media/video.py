@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .audio import AudioFormat, AudioUnit
 from .bits import BitstreamError
@@ -42,8 +42,7 @@ class VideoFormat:
     parameter_sets: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AccessUnit:
+class AccessUnit(NamedTuple):
     """One coded picture and its times in 1/90000 s of the camera's clock.
 
     `data` is a sample of an MP4 file: each NAL unit behind its 32-bit length, neither parameter sets nor delimiters.
@@ -72,7 +71,8 @@ class AccessUnit:
     @property
     def size_bytes(self) -> int:
         """Bytes of the picture and of the sound that comes with it."""
-        return len(self.data) + sum([len(unit.data) for unit in self.audio_units])
+        heard = sum([len(unit.data) for unit in self.audio_units]) if self.audio_units else 0
+        return len(self.data) + heard
 
 
 def split_annexb(data: bytes) -> list[bytes]:

@@ -75,6 +75,13 @@ class Authenticator:
         self._refused = 0
         self._accepted = False
 
+    @property
+    def refusal(self) -> str:
+        """What to tell people when the camera wants something else."""
+        if not (self._user or self._password):
+            return "the camera wants a user name and a password"
+        return "the camera refused user name or password"
+
     def challenged(self, values: Sequence[str]) -> bool:
         """Takes the WWW-Authenticate headers of a 401. True if it makes sense to send the request once more.
 

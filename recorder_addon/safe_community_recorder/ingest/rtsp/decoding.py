@@ -5,7 +5,7 @@ may be held back. That is how decoders reckon, too (H.264 §C.4.5.3), and libav.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from heapq import heappop, heappush
 from itertools import pairwise
 

@@ -43,7 +43,7 @@ class Dialogue:
                 self._authenticator.accepted()
                 return answer
             if not self._authenticator.challenged(answer.headers.get_all("WWW-Authenticate")):
-                raise SourceError(Cause.AUTHENTICATION_REFUSED, "the camera refused user name or password")
+                raise SourceError(Cause.AUTHENTICATION_REFUSED, self._authenticator.refusal)
 
     def begin_to_play(self, url: str, session: str, methods: frozenset[str]) -> None:
         """From now on `keep_alive` keeps this session."""
@@ -86,7 +86,8 @@ class Dialogue:
             self._respond(message)
             return
         number = message.headers.number("CSeq")
-        if self._awaited is not None and number in (None, self._awaited):
+        # Some cameras number their answers as they like.
+        if self._awaited is not None and (number in (None, self._awaited) or self._kept_alive is None):
             self._answer, self._awaited = message, None
         elif self._kept_alive is not None and number in (None, self._kept_alive):
             self._kept_alive = None

@@ -15,12 +15,16 @@ _LONGEST_MESSAGE_BYTES = 2 << 20
 
 type Packet = Callable[[bytes, int, int], None]
 """Takes a packet: the bytes in which it lies, its beginning and its end."""
+type Run = Callable[[bytes, int, int], int]
+"""Takes packets of one size that lie side by side, each behind four bytes of framing: (bytes in which they lie, where
+the first one's framing begins, how far it is from one to the next); how many it has taken, be it none."""
 
 
 class Interleaved:
     """Takes a stream's bytes as they come and hands on what they hold.
 
-    `channels` says who takes the packets of a channel; `on_unknown` those of any other that look like RTP or RTCP.
+    `channels` says who takes the packets of a channel, `runs` who can take several at once: most of a picture's packets
+    are of one size. `on_unknown` gets those of any other channel.
     """
 
     def __init__(
@@ -30,6 +34,7 @@ class Interleaved:
         on_unknown: Callable[[int, bytes, int, int], None],
     ) -> None:
         self.channels = channels
+        self.runs: dict[int, Run] = {}
         self._on_message = on_message
         self.on_unknown = on_unknown
         self._rest = b""
@@ -42,7 +47,7 @@ class Interleaved:
         if self._rest:
             data, position = self._continued(data)
         end = len(data)
-        channels = self.channels
+        channels, runs = self.channels, self.runs
         while end - position > _HEAD_BYTES:
             if data[position] != _DOLLAR:
                 following = self._other(data, position)
@@ -52,20 +57,25 @@ class Interleaved:
                 continue
             start = position + _HEAD_BYTES
             after = start + (data[position + 2] << 8 | data[position + 3])
-            # On a known channel comes version 2 of RTP and RTCP. Behind rubbish, which may have dollar signs in it, only
-            # that is believed; of other channels only the length is of interest.
+            # On a known channel comes version 2 of RTP and RTCP. Behind rubbish, which may have dollar signs in it,
+            # only that is believed; of other channels only the length is of interest.
             take = channels.get(data[position + 1])
             if self._in_a_row if take is None else data[start] >> 6 != 2:
                 position = self._skip(data, position + 1 if after > start else start, position)
                 continue
             if after > end:
                 break
-            if take is not None:
-                take(data, start, after)
-            else:
-                self.on_unknown(data[position + 1], data, start, after)
-            position = after
             self._in_a_row = 0
+            if take is None:
+                self.on_unknown(data[position + 1], data, start, after)
+                position = after
+                continue
+            take(data, start, after)
+            if data[after : after + _HEAD_BYTES] == data[position:start] and (run := runs.get(data[position + 1])):
+                position, stride = after, after - position
+                position += run(data, position, stride) * stride
+            else:
+                position = after
         self._rest = data[position:]
 
     def _continued(self, data: bytes) -> tuple[bytes, int]:
@@ -98,7 +108,8 @@ class Interleaved:
     def _skip(self, data: bytes, start: int, since: int) -> int:
         """Where the next packet or message may begin."""
         found = _NEXT.search(data, start)
-        following = found.start() if found else len(data)
+        # Half a mark may stand at the end.
+        following = found.start() if found else max(start, len(data) - _HEAD_BYTES)
         self.skipped_bytes += following - since
         self._in_a_row += following - since
         if self._in_a_row > _MOST_RUBBISH_BYTES:

@@ -20,7 +20,7 @@ from .rtp import RtpTrack
 from .sdp import Description, Media, SdpError, aac_config, parameter_sets, parse_sdp
 from .session import Channels, RtspSession
 from .sound import SoundTrack
-from .url import base_url
+from .url import base_url, control_url
 from .wire import Wire
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ _CODEC_NAMES: dict[str, CodecName] = {"H264": "h264", "H265": "h265"}
 _PORTS = {"rtsp": 554, "rtsps": 322}
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
+_SOUND_NAMES = {"MPEG4-GENERIC": "AAC", "MP4A-LATM": "AAC", "": "unknown"}
 _NO_RANGES = frozenset({456, 457})
 
 
@@ -92,11 +93,12 @@ class _Opening:
             self._deliver,
             order_numbers=video.fmtp.get("sprop-max-don-diff", "0") != "0",
         )
-        track = RtpTrack(video.payload_type, video.clock_rate, pictures.take)
+        track = RtpTrack(video.payload_type, video.clock_rate, pictures.take, pictures.take_run)
         pictures.sender_us = track.sender_us
         heard = _sound(description, track) if self._address.audio else None
         session = RtspSession(self._wire, self._dialogue, track, pictures, heard[1] if heard else None)
         pictures_url = description.media_url(base, video)
+        session.sound_offered = tuple(_sound_name(media) for media in description.media if _is_sound(media))
         session.listen(track, await self._set_up(pictures_url))
         sound_url = ""
         if heard is not None:
@@ -110,7 +112,7 @@ class _Opening:
         if answer.status in _NO_RANGES:
             answer = await self._dialogue.ask("PLAY", aggregate, *self._dialogue.session_header)
         starts = headers.stream_starts(demand(answer, "PLAY").headers.get("RTP-Info") or "")
-        by_url = {start.url: start for start in starts}
+        by_url = {control_url(base, start.url or ""): start for start in starts}
         session.begin(self._session.timeout_s, by_url.get(pictures_url), by_url.get(sound_url))
         return session
 
@@ -162,7 +164,7 @@ def _video(description: Description) -> Media:
 
 def _sound(description: Description, pictures: RtpTrack) -> tuple[Media, SoundTrack] | None:
     """The stream of sound to take, if there is one that can be recorded."""
-    offered = [media for media in description.media if media.kind == "audio" and media.is_sent]
+    offered = [media for media in description.media if _is_sound(media)]
     for media in offered:
         config = aac_config(media)
         if config is not None:
@@ -176,3 +178,12 @@ def _sound(description: Description, pictures: RtpTrack) -> tuple[Media, SoundTr
         problem = f"AAC was expected, the camera sends {offered[0].encoding[:20]}"
         _LOGGER.warning("sound is not recorded", extra={"problem": problem})
     return None
+
+
+def _is_sound(media: Media) -> bool:
+    return media.kind == "audio" and media.is_sent
+
+
+def _sound_name(media: Media) -> str:
+    """The codec's name for people."""
+    return _SOUND_NAMES.get(media.encoding, media.encoding[:20])

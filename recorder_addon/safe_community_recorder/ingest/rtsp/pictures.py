@@ -11,6 +11,7 @@ from ...media.bits import BitstreamError
 from ...media.codec import H264, Codec, ParameterSets
 from ...media.video import AccessUnit, Role, split_annexb
 from .decoding import DecodingTimes
+from .rtp import alike
 
 _STAP_A = 24
 _FU_A = 28
@@ -20,6 +21,8 @@ _START, _END = 0x80, 0x40
 _LONGEST_PICTURE_BYTES = 16 << 20
 _MARKERS_TO_TRUST = 10
 _NEVER = -1 << 30
+# Framing and RTP header, between one payload and the next.
+_OVERHEAD_BYTES = 16
 _WAITING_SOUND = 500
 _LENGTH_COMES = b""
 
@@ -49,13 +52,14 @@ class Pictures:
         self._deliver = deliver
         self._order_bytes = 2 if order_numbers else 0
         self._payload = self._h264 if codec is H264 else self._h265
+        self._fragment_bytes = 2 if codec is H264 else 3
         self._times = DecodingTimes()
         self._heard: list[AudioUnit] = []
         self._timestamp = 0
         # The picture being put together: the pieces of its NAL units, each behind its length. `_open` is where the NAL
         # unit lies that goes on, `_prefix` what may already belong to the next picture.
         self._parts: list[bytes] = []
-        self._bytes = 0
+        self._bytes = self._bytes_before = 0
         self._open = -1
         self._role = Role.INVALID
         self._prefix = -1
@@ -90,6 +94,23 @@ class Pictures:
             self._marked = True
             if self._markers_right >= _MARKERS_TO_TRUST:
                 self._end_picture()
+
+    def take_run(self, data: bytes, start: int, stride: int, count: int) -> int:
+        """Fragments from the middle of a NAL unit, see rtp.PayloadRun."""
+        head_bytes = self._fragment_bytes
+        if self._open < 0 or not self._is_middle(data, start) or self._bytes > _LONGEST_PICTURE_BYTES:
+            return 0
+        count = alike(data, start, stride, count, range(head_bytes))
+        size = stride - _OVERHEAD_BYTES - head_bytes
+        first = start + head_bytes
+        self._parts += [data[at : at + size] for at in range(first, first + count * stride, stride)]
+        self._bytes += count * size
+        return count
+
+    def _is_middle(self, data: bytes, start: int) -> bool:
+        if self._codec is H264:
+            return data[start] & 0x1F == _FU_A and not data[start + 1] & (_START | _END)
+        return data[start] >> 1 & 0x3F == _FRAGMENTATION_UNIT and not data[start + 2] & (_START | _END)
 
     def finish(self) -> None:
         """The stream has ended: gives out what is whole."""
@@ -173,6 +194,7 @@ class Pictures:
             self._lost = self._lost or 1
         self._role = role
         self._open = len(self._parts)
+        self._bytes_before = self._bytes
         self._parts += (_LENGTH_COMES, piece)
         self._bytes += len(piece)
 
@@ -219,14 +241,14 @@ class Pictures:
                     self._whole(nal)
                 self._start_codes = True
                 return
-            if self._codec.nal_type(first) in self._codec.unstored:
+            if not is_slice and self._codec.nal_type(first) in self._codec.unstored:
                 del parts[at:]
                 self._learn(whole)
                 return
             begins_group = begins_group or self._codec.begins_group(whole)
             parts[at:] = (len(whole).to_bytes(4), whole)
         else:
-            parts[at] = sum(map(len, parts[at + 1 :])).to_bytes(4)
+            parts[at] = (self._bytes - self._bytes_before).to_bytes(4)
         if self._prefix >= 0:
             self._prefix_is_key |= begins_group
         else:

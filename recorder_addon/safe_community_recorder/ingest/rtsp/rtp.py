@@ -4,7 +4,7 @@ Over TCP nothing is reordered on the way. What is missing, the camera has left o
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ...clock import steady_us
 from ...media.cmaf import from_ntp
@@ -13,6 +13,10 @@ from .rtcp import RtcpError, SenderReport, parse_rtcp, receiver_report
 _HEADER = struct.Struct(">BBHII")
 _HEADER_BYTES = 12
 _PLAIN = 0x80
+_FRAMING_BYTES = 4
+# Of framing and header: the length first, it tells the most; not the number's low byte, the timestamp and the source.
+_ALIKE = (3, 5, 0, 1, 2, 4, 6)
+_NUMBERS = bytes(range(256))
 _SEQUENCES = 1 << 16
 _TIMESTAMPS = 1 << 32
 # A sequence number that goes further is no loss but a new beginning (RFC 3550 appendix A.1, MAX_DROPOUT).
@@ -23,6 +27,17 @@ _EARLIEST_SENDER_US = 978_307_200_000_000
 
 type Payload = Callable[[bytes, int, int, int, bool, int], None]
 """Takes a payload: (bytes in which it lies, its beginning, its end, timestamp, marker, packets lost before it)."""
+type PayloadRun = Callable[[bytes, int, int, int], int]
+"""Takes payloads of one size that follow one another, of one picture, without markers: (bytes in which they lie,
+beginning of the first, how far it is to the next, number); how many of them it has taken, be it none."""
+
+
+def alike(data: bytes, start: int, stride: int, count: int, places: Iterable[int]) -> int:
+    """How many pieces of data, `stride` apart, have the same bytes at these places as the first, of `count` at most."""
+    for place in places:
+        column = data[start + place : start + count * stride : stride]
+        count = len(column) - len(column.lstrip(column[:1]))
+    return count
 
 
 class RtpTrack:
@@ -32,20 +47,30 @@ class RtpTrack:
     `received_packets` and `lost_packets` count since the beginning.
     """
 
-    def __init__(self, payload_type: int, clock_rate: int, take: Payload, own_ssrc: int = 0x5AFE) -> None:
+    def __init__(
+        self,
+        payload_type: int,
+        clock_rate: int,
+        take: Payload,
+        take_run: PayloadRun = lambda *_: 0,
+        own_ssrc: int = 0x5AFE,
+    ) -> None:
         self._payload_type = payload_type
         self._clock_rate = clock_rate
         self._take = take
+        self._take_run = take_run
         self._own_ssrc = own_ssrc
         self._ssrc: int | None = None
         self._expected = 0
-        self._strange: tuple[bytes, int, int] | None = None
+        # A packet that did not fit, and what the next one is like if the camera begins anew with it.
+        self._strange: tuple[bytes, tuple[int, int, int]] | None = None
         self.timestamp = 0
         """The newest timestamp."""
         self._report: SenderReport | None = None
         self._strange_report: SenderReport | None = None
         self._report_timestamp = 0
         self._report_us = 0
+        self._sender_us: int | None = None
         self._reported_lost = self._reported_received = 0
         self._cycles = 0
         self.received_packets = 0
@@ -67,7 +92,7 @@ class RtpTrack:
         if ssrc != self._ssrc or sequence != self._expected:
             lost = self._jumped(ssrc, sequence, timestamp)
             if lost < 0:
-                self._strange = data[start:end], ssrc, sequence + 1 & 0xFFFF
+                self._strange = data[start:end], (ssrc, sequence + 1 & 0xFFFF, self.received_packets)
                 return
         self._expected = sequence + 1 & 0xFFFF
         if not self._expected:
@@ -76,6 +101,31 @@ class RtpTrack:
         if timestamp != self.timestamp & 0xFFFFFFFF:
             self.timestamp = self.unwrapped(timestamp)
         self._take(data, payload, stop, self.timestamp, second >= 0x80, lost)
+
+    def run(self, data: bytes, start: int, stride: int) -> int:
+        """Packets that follow one another and are alike but for their numbers, see interleaved.Run."""
+        header = start + _FRAMING_BYTES
+        first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data, header)
+        if (
+            (first, ssrc, sequence) != (_PLAIN, self._ssrc, self._expected)
+            or second != self._payload_type
+            or timestamp != self.timestamp & 0xFFFFFFFF
+        ):
+            return 0
+        low = sequence & 0xFF
+        count = alike(data, start, stride, min((len(data) - start) // stride, 256 - low), _ALIKE)
+        end = start + count * stride
+        if count < 2 or data[header + 3 : end : stride] != _NUMBERS[low : low + count]:
+            return 0
+        # Between two packets of one picture there is none of another.
+        if _HEADER.unpack_from(data, end - stride + _FRAMING_BYTES)[3:] != (timestamp, ssrc):
+            return 0
+        count = self._take_run(data, header + _HEADER_BYTES, stride, count)
+        self._expected = sequence + count & 0xFFFF
+        if count and not self._expected:
+            self._cycles += 1
+        self.received_packets += count
+        return count
 
     def control(self, data: bytes, start: int, end: int) -> None:
         """An RTCP packet: a sender report ties the stream's timestamps to the camera's clock."""
@@ -87,20 +137,14 @@ class RtpTrack:
             if not isinstance(report, SenderReport):
                 continue
             if report.ssrc == self._ssrc:
-                self._report = report
-                self._report_us = steady_us()
-                self._report_timestamp = self.unwrapped(report.rtp_timestamp)
+                self._believe(report)
             else:
                 self._strange_report = report
 
     def sender_us(self, timestamp: int) -> int | None:
         """UTC of a timestamp by the camera's clock; None as long as it has not told any."""
-        if self._report is None:
-            return None
-        at_us = from_ntp(self._report.ntp)
-        if at_us < _EARLIEST_SENDER_US:
-            return None
-        return at_us + (timestamp - self._report_timestamp) * 1_000_000 // self._clock_rate
+        at_us = self._sender_us
+        return None if at_us is None else at_us + (timestamp - self._report_timestamp) * 1_000_000 // self._clock_rate
 
     def report(self) -> bytes | None:
         """A receiver report (RFC 3550 §6.4.2) of what has come since the last; None before anything has."""
@@ -148,7 +192,7 @@ class RtpTrack:
         if self._ssrc is None:
             self.timestamp = timestamp
             self._begin(ssrc, sequence)
-        elif strange is not None and strange[1:] == (ssrc, sequence):
+        elif strange is not None and strange[1] == (ssrc, sequence, self.received_packets):
             packet = strange[0]
             self._begin(ssrc, sequence - 1 & 0xFFFF)
             self.packet(packet, 0, len(packet))
@@ -157,15 +201,21 @@ class RtpTrack:
         return 0
 
     def _begin(self, ssrc: int, sequence: int) -> None:
-        """This source counts from here on."""
+        """Counts this source's packets from here on."""
         self._expected = sequence
         if ssrc != self._ssrc:
             self._ssrc = ssrc
-            self._report, self._strange_report = self._strange_report, None
-            if self._report is not None and self._report.ssrc == ssrc:
-                self._report_timestamp = self.unwrapped(self._report.rtp_timestamp)
-            else:
-                self._report = None
+            report, self._strange_report = self._strange_report, None
+            self._believe(report if report is not None and report.ssrc == ssrc else None)
+
+    def _believe(self, report: SenderReport | None) -> None:
+        self._report, self._sender_us = report, None
+        if report is not None:
+            self._report_us = steady_us()
+            self._report_timestamp = self.unwrapped(report.rtp_timestamp)
+            # 0 says that the camera has no clock (RFC 3550 §6.4.1).
+            at_us = from_ntp(report.ntp) if report.ntp else 0
+            self._sender_us = at_us if at_us >= _EARLIEST_SENDER_US else None
 
     def unwrapped(self, timestamp: int) -> int:
         """The timestamp as a number that goes on beyond 32 bits, next to the last one."""

@@ -33,6 +33,8 @@ class RtspSession:
         sound: SoundTrack | None,
     ) -> None:
         self.pictures = pictures
+        self.sound_offered: tuple[str, ...] = ()
+        """The codecs of the sound that the camera offers, whether it is wanted or not."""
         self._wire = wire
         self._dialogue = dialogue
         self._track = track
@@ -57,6 +59,7 @@ class RtspSession:
         """The camera sends a track's packets and reports on these channels."""
         rtp, control = channels
         self._dialogue.interleaved.channels |= {rtp: track.packet, control: track.control}
+        self._dialogue.interleaved.runs[rtp] = track.run
         self._reporting[control] = track
 
     def begin(self, timeout_s: int, pictures: StreamStart | None, sound: StreamStart | None) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 # What one read takes at most. Less than that means that nothing more has come.
 _READ_BYTES = 256 << 10
+_RECORD_BYTES = 16 << 10
 _UNSENT_BYTES = 64 << 10
 _IGNORE = "ignore"
 _PINNED = "sha256:"
@@ -28,6 +29,7 @@ class Wire:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        self._is_secured = False
         self._unsent = bytearray()
 
     @classmethod
@@ -64,6 +66,7 @@ class Wire:
             context.verify_mode = ssl.CERT_NONE
         secured = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
         self._socket = secured
+        self._is_secured = True
         while True:
             try:
                 secured.do_handshake()
@@ -79,18 +82,34 @@ class Wire:
 
     def receive(self) -> bytes:
         """What has come, at most 256 kB; empty if nothing has. Raises WireEndedError at the end."""
-        try:
-            count = self._socket.recv_into(_buffer)
-        except BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError:
-            return b""
-        if count == 0:
-            raise WireEndedError("the camera has closed the connection")
         with memoryview(_buffer) as view:
+            count = self._receive_into(view)
+            # TLS gives one record at a time, at most 16 kB.
+            while self._is_secured and _READ_BYTES - count >= _RECORD_BYTES:
+                try:
+                    more = self._receive_into(view[count:])
+                except OSError:
+                    # What came before comes first; the next read fails again.
+                    break
+                if more == 0:
+                    break
+                count += more
             return bytes(view[:count])
 
-    def is_drained(self, last: bytes) -> bool:
+    def _receive_into(self, view: memoryview) -> int:
+        """How much has come; 0 if nothing has."""
+        try:
+            count = self._socket.recv_into(view)
+        except BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError:
+            return 0
+        if count == 0:
+            raise WireEndedError("the camera has closed the connection")
+        return count
+
+    @staticmethod
+    def is_drained(last: bytes) -> bool:
         """True if after this read nothing more can be expected to have come."""
-        return not last or (len(last) < _READ_BYTES and not isinstance(self._socket, ssl.SSLSocket))
+        return len(last) <= _READ_BYTES - _RECORD_BYTES
 
     def send(self, data: bytes) -> None:
         """Sends, or keeps for the next `flush` what the socket does not take now."""
