@@ -56,9 +56,7 @@ def timetable(count: int, cameras: int, seconds: float, dice: random.Random) -> 
     last_s = seconds - _PEACE_S
     free_s = [_PEACE_S / 2] * cameras
     faults = []
-    for kind, drawn_s in zip(
-        order, sorted(dice.uniform(0, 0.9 * last_s) for _ in range(count)), strict=True
-    ):
+    for kind, drawn_s in zip(order, sorted(dice.uniform(0, 0.9 * last_s) for _ in range(count)), strict=True):
         some = range(cameras) if kind == STOPPED else [min(range(cameras), key=lambda n: (free_s[n], dice.random()))]
         begin_s = max(drawn_s, *(free_s[number] for number in some))
         fault = Fault(kind, None if kind == STOPPED else some[0], begin_s, begin_s + dice.uniform(2, _LONGEST_S))

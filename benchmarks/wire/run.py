@@ -40,7 +40,7 @@ class Outcome:
 
     `cpu_s` and `waits` during the `seconds`; `pss_bytes` at their end; `lost` of the `pictures` sent meanwhile.
     `stalled_s`: how long the camera that waited longest for the contestant did. Of the server: `late_ms` of 99 % of its
-    packets, its share of a core, and whether it was punctual.
+    packets, how many cameras were `behind` at the end, and its share of a core.
     """
 
     cameras: int
@@ -53,12 +53,13 @@ class Outcome:
     reconnects: int
     stalled_s: float
     late_ms: int
+    behind: int
     server_share: float
 
     @property
     def valid(self) -> bool:
         """Whether the cameras were punctual."""
-        return self.late_ms <= _LATE_MS
+        return self.late_ms <= _LATE_MS and not self.behind
 
     @property
     def cpu_s_per_camera_minute(self) -> float:
@@ -84,9 +85,9 @@ class Outcome:
         return (
             f"{self.cpu_s_per_camera_minute:.4f} CPU-s/camera-minute ({self.core_share:.1%} of a core),"
             f" {self.mb_per_camera:.2f} MB/camera, {self.waits_per_camera_s:.1f} waits/camera-s,"
-            f" {self.lost} of {self.pictures} pictures lost, {self.reconnects} reconnects,"
-            f" stalled {self.stalled_s:.1f} s;"
-            f" server {self.server_share:.0%} of a core, {self.late_ms} ms late{'' if self.valid else ': INVALID'}"
+            f" {self.lost} of {self.pictures} pictures lost, {self.reconnects} reconnects, stalled {self.stalled_s:.1f} s;"
+            f" server {self.server_share:.0%} of a core, {self.late_ms} ms late, {self.behind} behind"
+            f"{'' if self.valid else ': INVALID'}"
         )
 
 
@@ -186,6 +187,7 @@ def run(
         reconnects=len(connections) - task.cameras,
         stalled_s=max(connection["stalled_s"] for connection in connections),
         late_ms=last["late_ms"]["0.99"],
+        behind=last["cameras_behind"],
         server_share=server_cpu_s / seconds,
     )
 
