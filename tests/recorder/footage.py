@@ -131,15 +131,17 @@ def groups_of(
     start_us: int = 0,
     durations_90k: Sequence[int] = (PICTURE_90K,),
     sound_after_us: int | None = None,
+    sound_frames: int = 50,
     slices: int = 1,
     grain: int = 0,
 ) -> list[Group]:
     """Real footage in groups of ten pictures. The durations come again and again; B-frames need a steady one.
 
-    With `sound_after_us` a tone begins so long after the first picture; each group has the frames that begin in it.
+    With `sound_after_us` a tone of `sound_frames` begins so long after the first picture; each group has the frames
+    that begin in it.
     """
     footage = encode(pictures, b_frames, *size, codec=codec, slices=slices, grain=grain)
-    audio, frames = (None, ()) if sound_after_us is None else encode_sound()
+    audio, frames = (None, ()) if sound_after_us is None else encode_sound(sound_frames)
     samples: list[list[Sample]] = []
     for unit, duration_90k in zip(footage.units, cycle(durations_90k)):
         if unit.is_key:
