@@ -70,12 +70,13 @@ class Interleaved:
                 self.on_unknown(data[position + 1], data, start, after)
                 position = after
                 continue
-            take(data, start, after)
             if data[after : after + _HEAD_BYTES] == data[position:start] and (run := runs.get(data[position + 1])):
-                position, stride = after, after - position
-                position += run(data, position, stride) * stride
-            else:
-                position = after
+                taken = run(data, position, after - position)
+                if taken:
+                    position += taken * (after - position)
+                    continue
+            take(data, start, after)
+            position = after
         self._rest = data[position:]
 
     def _continued(self, data: bytes) -> tuple[bytes, int]:

@@ -58,7 +58,7 @@ class Pictures:
         self._timestamp = 0
         # The picture being put together: the pieces of its NAL units, each behind its length. `_open` is where the NAL
         # unit lies that goes on, `_prefix` what may already belong to the next picture.
-        self._parts: list[bytes] = []
+        self._parts: list[bytes | memoryview] = []
         self._bytes = self._bytes_before = 0
         self._open = -1
         self._role = Role.INVALID
@@ -95,22 +95,32 @@ class Pictures:
             if self._markers_right >= _MARKERS_TO_TRUST:
                 self._end_picture()
 
-    def take_run(self, data: bytes, start: int, stride: int, count: int) -> int:
-        """Fragments from the middle of a NAL unit, see rtp.PayloadRun."""
+    def take_run(self, data: bytes, start: int, stride: int, count: int, timestamp: int) -> int:
+        """Fragments of a NAL unit but for its last, see rtp.PayloadRun."""
         head_bytes = self._fragment_bytes
-        if self._open < 0 or not self._is_middle(data, start) or self._bytes > _LONGEST_PICTURE_BYTES:
+        header = data[start + head_bytes - 1]
+        is_fragment = data[start] & 0x1F == _FU_A if head_bytes == 2 else data[start] >> 1 & 0x3F == _FRAGMENTATION_UNIT
+        if not is_fragment or header & _END or self._bytes > _LONGEST_PICTURE_BYTES:
             return 0
+        begun = 0
+        if header & _START:
+            if data[start + stride + head_bytes - 1] != header ^ _START:
+                return 0
+            if timestamp != self._timestamp:
+                self._end_picture()
+                self._timestamp = timestamp
+            self._payload(data, start, start + stride - _OVERHEAD_BYTES)
+            start, count, begun = start + stride, count - 1, 1
+        if self._open < 0 or timestamp != self._timestamp:
+            return begun
         count = alike(data, start, stride, count, range(head_bytes))
         size = stride - _OVERHEAD_BYTES - head_bytes
         first = start + head_bytes
-        self._parts += [data[at : at + size] for at in range(first, first + count * stride, stride)]
+        # Views are copied once, when the picture is put together.
+        view = memoryview(data)
+        self._parts += [view[at : at + size] for at in range(first, first + count * stride, stride)]
         self._bytes += count * size
-        return count
-
-    def _is_middle(self, data: bytes, start: int) -> bool:
-        if self._codec is H264:
-            return data[start] & 0x1F == _FU_A and not data[start + 1] & (_START | _END)
-        return data[start] >> 1 & 0x3F == _FRAGMENTATION_UNIT and not data[start + 2] & (_START | _END)
+        return begun + count
 
     def finish(self) -> None:
         """The stream has ended: gives out what is whole."""
@@ -228,7 +238,7 @@ class Pictures:
         if at < 0:
             return
         parts = self._parts
-        first = parts[at + 1]
+        first = bytes(parts[at + 1])
         is_slice = self._role is Role.FIRST_SLICE or self._role is Role.SLICE
         begins_group = is_slice and self._codec.begins_group(first)
         if begins_group or self._start_codes or not is_slice:

@@ -14,8 +14,8 @@ _HEADER = struct.Struct(">BBHII")
 _HEADER_BYTES = 12
 _PLAIN = 0x80
 _FRAMING_BYTES = 4
-# Of framing and header: the length first, it tells the most; not the number's low byte, the timestamp and the source.
-_ALIKE = (3, 5, 0, 1, 2, 4, 6)
+# Of framing and header: the length first, it tells the most. Number, timestamp and source are looked at by themselves.
+_ALIKE = (3, 5, 0, 1, 2, 4)
 _NUMBERS = bytes(range(256))
 _SEQUENCES = 1 << 16
 _TIMESTAMPS = 1 << 32
@@ -27,9 +27,9 @@ _EARLIEST_SENDER_US = 978_307_200_000_000
 
 type Payload = Callable[[bytes, int, int, int, bool, int], None]
 """Takes a payload: (bytes in which it lies, its beginning, its end, timestamp, marker, packets lost before it)."""
-type PayloadRun = Callable[[bytes, int, int, int], int]
-"""Takes payloads of one size that follow one another, of one picture, without markers: (bytes in which they lie,
-beginning of the first, how far it is to the next, number); how many of them it has taken, be it none."""
+type PayloadRun = Callable[[bytes, int, int, int, int], int]
+"""Takes payloads of one size that follow one another, with one timestamp and without markers: (bytes in which they lie,
+beginning of the first, how far it is to the next, number, timestamp); how many of them it has taken, be it none."""
 
 
 def alike(data: bytes, start: int, stride: int, count: int, places: Iterable[int]) -> int:
@@ -106,11 +106,7 @@ class RtpTrack:
         """Packets that follow one another and are alike but for their numbers, see interleaved.Run."""
         header = start + _FRAMING_BYTES
         first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data, header)
-        if (
-            (first, ssrc, sequence) != (_PLAIN, self._ssrc, self._expected)
-            or second != self._payload_type
-            or timestamp != self.timestamp & 0xFFFFFFFF
-        ):
+        if sequence != self._expected or second != self._payload_type or first != _PLAIN or ssrc != self._ssrc:
             return 0
         low = sequence & 0xFF
         count = alike(data, start, stride, min((len(data) - start) // stride, 256 - low), _ALIKE)
@@ -118,13 +114,17 @@ class RtpTrack:
         if count < 2 or data[header + 3 : end : stride] != _NUMBERS[low : low + count]:
             return 0
         # Between two packets of one picture there is none of another.
-        if _HEADER.unpack_from(data, end - stride + _FRAMING_BYTES)[3:] != (timestamp, ssrc):
+        _, _, last, last_timestamp, last_ssrc = _HEADER.unpack_from(data, end - stride + _FRAMING_BYTES)
+        if last != sequence + count - 1 or last_timestamp != timestamp or last_ssrc != ssrc:
             return 0
-        count = self._take_run(data, header + _HEADER_BYTES, stride, count)
-        self._expected = sequence + count & 0xFFFF
-        if count and not self._expected:
-            self._cycles += 1
-        self.received_packets += count
+        unwrapped = self.timestamp if timestamp == self.timestamp & 0xFFFFFFFF else self.unwrapped(timestamp)
+        count = self._take_run(data, header + _HEADER_BYTES, stride, count, unwrapped)
+        if count:
+            self.timestamp = unwrapped
+            self._expected = sequence + count & 0xFFFF
+            if not self._expected:
+                self._cycles += 1
+            self.received_packets += count
         return count
 
     def control(self, data: bytes, start: int, end: int) -> None:
