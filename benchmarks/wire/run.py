@@ -86,7 +86,8 @@ class Outcome:
             f"{self.cpu_s_per_camera_minute:.4f} CPU-s/camera-minute ({self.core_share:.1%} of a core),"
             f" {self.mb_per_camera:.2f} MB/camera, {self.waits_per_camera_s:.1f} waits/camera-s,"
             f" {self.lost} of {self.pictures} pictures lost, {self.reconnects} reconnects,"
-            f" stalled {self.stalled_s:.1f} s; server {self.server_share:.0%} of a core, {self.late_ms} ms late, {self.behind} behind"
+            f" stalled {self.stalled_s:.1f} s;"
+            f" server {self.server_share:.0%} of a core, {self.late_ms} ms late, {self.behind} behind"
             f"{'' if self.valid else ': INVALID'}"
         )
 
