@@ -28,6 +28,10 @@ class DecodingTimes:
         self._first: list[AccessUnit] | None = []
         self._last_pts_90k = self._last_dts_90k = -1 << 62
         self._at_once = 0
+        self._step_90k = _USUAL_STEP_90K
+        # The last keyframe, and how many pictures since.
+        self._keyframe_90k: int | None = None
+        self._in_group = 0
 
     @property
     def stands_still(self) -> bool:
@@ -65,6 +69,9 @@ class DecodingTimes:
             # Pictures are reordered, though nothing had said so.
             self._held = 1
             self._shown = [self._last_pts_90k]
+        if unit.is_key:
+            self._begin_group(pts_90k)
+        self._in_group += 1
         heappush(self._shown, pts_90k)
         dts_90k = heappop(self._shown) if len(self._shown) > self._held else pts_90k
         dts_90k = max(dts_90k, self._last_dts_90k + 1)
@@ -72,13 +79,30 @@ class DecodingTimes:
             self.holds(self._held + 1)
         return (self._timed(unit, dts_90k),)
 
+    def _begin_group(self, pts_90k: int) -> None:
+        """Nothing of before is shown after a keyframe, and as many pictures as may be held back are.
+
+        So whatever was reckoned from pictures that came twice, or without those before them, is put right.
+        """
+        if self._keyframe_90k is not None and self._in_group > 1:
+            lasts_90k = pts_90k - self._keyframe_90k
+            self._step_90k = max(1, lasts_90k // self._in_group) if lasts_90k > 0 else self._step_90k
+        self._keyframe_90k, self._in_group = pts_90k, 0
+        before = [shown for shown in sorted(self._shown) if shown < pts_90k][-self._held :] if self._held else []
+        first = before[0] if before else pts_90k
+        missing = self._held - len(before)
+        # In order, and so a heap.
+        self._shown = [*(first - number * self._step_90k for number in range(missing, 0, -1)), *before]
+
     def _begin(self, first: list[AccessUnit]) -> list[AccessUnit]:
         """The first pictures: those before the first shown one are decoded a picture's time apart."""
         self._first = None
         shown = sorted(unit.pts_90k for unit in first)
         steps = [later - sooner for sooner, later in pairwise(shown) if later > sooner]
-        step = min(steps, default=_USUAL_STEP_90K)
+        step = self._step_90k = min(steps, default=_USUAL_STEP_90K)
         self._shown = shown[1:]
+        if first and first[0].is_key:
+            self._keyframe_90k, self._in_group = first[0].pts_90k, len(first)
         return [self._timed(unit, shown[0] - (len(first) - 1 - number) * step) for number, unit in enumerate(first)]
 
     def _timed(self, unit: AccessUnit, dts_90k: int) -> AccessUnit:
