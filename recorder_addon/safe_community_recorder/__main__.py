@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import __version__, logs, maintenance
+from . import __version__, logs, maintenance, probe_command
 from .app import Recorder, Settings
 from .archive.layout import FILE_S
 from .config import ConfigError
@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in _COMMANDS:
         return _maintain(given[0], given[1:])
+    if given and given[0] == "probe":
+        return _probe(given[1:])
     return _record(given)
 
 
@@ -32,7 +34,8 @@ def _record(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="safe-community-recorder",
         description="Records cameras without re-encoding.",
-        epilog="Commands: `check` compares footage and index, `rebuild` makes the index anew from the footage.",
+        epilog="Commands: `check` compares footage and index, `rebuild` makes the index anew from the footage, "
+        "`probe` looks at a camera.",
     )
     parser.add_argument("--config", type=Path, required=True, help="the camera file (YAML); written if it is missing")
     _add_places(parser)
@@ -81,6 +84,23 @@ def _maintain(command: str, given: Sequence[str]) -> int:
     except (OSError, InUseError, SQLAlchemyError) as error:
         print(f"safe-community-recorder {command}: {error}", file=sys.stderr)
         return 2
+
+
+def _probe(given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="safe-community-recorder probe",
+        description="Looks at a camera for at most five seconds and says what it is and what to know of it.",
+        epilog="Exit code: 0, or 1 if there is something to be warned of, or 2 if there are no pictures.",
+    )
+    parser.add_argument("url", help="the stream's address with user and password; - has it read from standard input")
+    parser.add_argument("--certificate", help='of a camera with TLS: "ignore", or "sha256:" and its fingerprint')
+    parser.add_argument(
+        "--source", choices=("auto", *Way), default="auto", help="how to receive (default: %(default)s)"
+    )
+    parser.add_argument("--still", type=Path, metavar="FILE", help="where its picture goes (JPEG)")
+    arguments = parser.parse_args(given)
+    url = sys.stdin.readline().strip() if arguments.url == "-" else arguments.url
+    return probe_command.run(url, arguments.certificate, arguments.source, arguments.still)
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:

@@ -23,10 +23,12 @@ from .archive.timeline import ClockEvent
 from .clock import HostClock
 from .config import Camera
 from .fleet import Fleet
+from .ingest.feed import Turns
 from .ingest.gop import ClockChange
 from .ingest.source import Way
 from .ingest.ways import Ways
 from .pipeline import Pipeline
+from .probe import Prober
 from .supervisor import announce
 from .watch import Sampler
 
@@ -94,15 +96,25 @@ class Recorder:
         await archive.start()
         sampler = Sampler(idle=not settings.vision)
         ways = Ways(settings.source)
+        turns = Turns()
 
         def create(camera: Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
-            return Pipeline(camera, archive, sampler, clock, ways.to, on_change, self._camera_clock)
+            return Pipeline(camera, archive, sampler, clock, ways.to, on_change, self._camera_clock, turns)
 
         def on_info() -> None:
             self._hub.publish({"type": "info", "info": info_json(services)})
 
         fleet = Fleet(settings.config, seen, rules, archive, create, self._hub.publish, on_info)
-        services = Services(fleet, own, fleet.cameras, archive, self._hub, clock, lambda: fleet.rules.time_zone)
+        services = Services(
+            fleet,
+            own,
+            fleet.cameras,
+            archive,
+            self._hub,
+            clock,
+            lambda: fleet.rules.time_zone,
+            Prober(ways.to, clock),
+        )
         runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=3, handler_cancellation=True)
         await runner.setup()
         background: list[asyncio.Task[object]] = []

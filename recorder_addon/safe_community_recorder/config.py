@@ -175,6 +175,12 @@ def parse_camera(camera_id: str, entry: Mapping[str, object], elderships: Iterab
         raise _located(error, None) from error
 
 
+def parse_stream(entry: Mapping[str, object]) -> Camera:
+    """A stream that is no camera of the file (yet): its url, source and certificate. Raises ConfigError."""
+    nowhere = Eldership("probe", "probe")
+    return parse_camera("probe", {"name": "probe", "eldership": nowhere.id, **entry}, [nowhere])
+
+
 # --- from valid data to values ----------------------------------------------------------------------------------------
 
 

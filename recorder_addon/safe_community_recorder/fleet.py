@@ -68,11 +68,16 @@ class Fleet:
             "loaded": utc.to_text(self._loaded_us),
         }
 
+    def camera(self, camera_id: str) -> Camera:
+        """A camera as the file describes it. Raises UnknownCameraError."""
+        for camera in self.rules.cameras:
+            if camera.id == camera_id:
+                return camera
+        raise UnknownCameraError(f"there is no camera {camera_id[:64]}")
+
     def entry(self, camera_id: str) -> dict[str, object]:
         """A camera's entry as openapi.json's CameraEntry: without its addresses. Raises UnknownCameraError."""
-        camera = next((camera for camera in self.rules.cameras if camera.id == camera_id), None)
-        if camera is None:
-            raise UnknownCameraError(f"there is no camera {camera_id[:64]}")
+        camera = self.camera(camera_id)
         entry: dict[str, object] = {"id": camera.id, "name": camera.name, "eldership": camera.eldership.id}
         if camera.retention_days is not None:
             entry["retention_days"] = camera.retention_days

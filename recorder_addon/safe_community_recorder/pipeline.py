@@ -14,8 +14,9 @@ from .archive.timeline import ClockEvent, Observation
 from .cause import Cause
 from .clock import HostClock, steady_us
 from .config import Camera
-from .ingest.feed import Connection, Feed, FeedState
+from .ingest.feed import Connection, Feed, FeedState, Turns
 from .ingest.gop import CameraClock, ClockChange, Continuity, GroupBuilder
+from .ingest.meter import Meter, Telling
 from .ingest.source import Address, Source, Way
 from .live import LiveChannel
 from .media.video import AccessUnit
@@ -30,7 +31,8 @@ _SUB_STREAM_SILENCE_US = 5 * utc.SECOND_US
 class Pipeline:
     """A camera that is being recorded, or is paused.
 
-    `ways` gives the sources of an address; `on_change` is called whenever `as_json` has changed.
+    `ways` gives the sources of an address, `turns` when one is to be tried; `on_change` is called whenever `as_json`
+    has changed, of the stream's numbers only now and then.
 
     `start`, `change` and `stop` may be called at any moment: each waits for the one before.
     """
@@ -44,11 +46,13 @@ class Pipeline:
         ways: Callable[[Address], Sequence[Callable[[], Source]]],
         on_change: Callable[[Pipeline], None],
         on_clock: Callable[[Pipeline, ClockEvent], None],
+        turns: Turns | None = None,
     ) -> None:
         self.camera = camera
         self.live = LiveChannel()
         self._archive = archive
         self._ways = ways
+        self._turns = turns
         self._on_change = on_change
         self._host = host
         self._on_clock = on_clock
@@ -63,7 +67,12 @@ class Pipeline:
         self._main: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
         self._sub: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self._watched_us = 0
+        self._meter = Meter()
+        self._telling = Telling()
+        self._feed: Feed | None = None
+        self._counted = (0, 0)
         self._rest()
 
     async def start(self) -> None:
@@ -94,10 +103,12 @@ class Pipeline:
             former, self.camera = self.camera, camera
             if (_address(former, former.url), former.paused) != (_address(camera, camera.url), camera.paused):
                 await self._end(Cause.PAUSED if camera.paused else Cause.RECONFIGURED)
-            elif former.detect_url != camera.detect_url and self._main is not None:
-                await _cancelled(self._sub)
-                self._sub = self._begin_to_watch()
-            self._on_change(self)
+            elif former.detect_url != camera.detect_url:
+                sub, self._sub = self._sub, None
+                await _cancelled(sub)
+                if self._state.connection is Connection.CONNECTED:
+                    self._begin_to_watch()
+            self._changed()
 
     def _begin(self, recording: CameraArchive) -> None:
         camera = self.camera
@@ -109,26 +120,35 @@ class Pipeline:
             recording.put,
             self._archive.memory_s,
         )
-        feed = Feed(camera.id, self._ways(_address(camera, camera.url)), self._main_unit, self._main_state)
+        ways = self._ways(_address(camera, camera.url))
+        self._feed = feed = Feed(camera.id, ways, self._main_unit, self._main_state, self._turns)
         self._writing = asyncio.create_task(recording.run())
         self._main = asyncio.create_task(feed.run())
-        self._sub = self._begin_to_watch()
 
-    def _begin_to_watch(self) -> asyncio.Task[None] | None:
+    def _begin_to_watch(self) -> None:
+        """Connects the sub-stream, if there is one and it is not connected already."""
         camera, url = self.camera, self.camera.detect_url
         if url is None:
             self._watched_us = 0
-            return None
-        # A camera's sub-stream gets the time to come up before the main stream is looked at instead.
-        self._watched_us = steady_us() + 2 * _SUB_STREAM_SILENCE_US
-        name = f"{camera.id} sub-stream"
-        ways = self._ways(replace(_address(camera, url), audio=False))
-        return asyncio.create_task(Feed(name, ways, self._sub_unit, self._sub_state).run())
+        elif self._sub is None:
+            # It gets the time to come up before the main stream is looked at instead.
+            self._watched_us = steady_us() + 2 * _SUB_STREAM_SILENCE_US
+            ways = self._ways(replace(_address(camera, url), audio=False))
+            feed = Feed(f"{camera.id} sub-stream", ways, self._sub_unit, self._sub_state, self._turns)
+            self._sub = asyncio.create_task(feed.run())
+
+    def _cease_to_watch(self) -> None:
+        """Ends the sub-stream: a camera that refuses the password is not to be asked twice as often."""
+        if self._sub is not None:
+            task = asyncio.create_task(_cancelled(self._sub))
+            self._sub = None
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     async def _end(self, cause: Cause | None) -> None:
         tasks = (self._sub, self._main, self._writing)
         self._sub = self._main = self._writing = None
-        await asyncio.gather(*map(_cancelled, tasks))
+        await asyncio.gather(*map(_cancelled, tasks), *self._ending)
         # What moved until now belongs to this recording.
         self._watch.blind()
         builder, recording = self._builder, self._recording
@@ -140,6 +160,7 @@ class Pipeline:
                     recording.interrupted(cause)
                 await recording.finish()
         finally:
+            self._counted, self._feed = self._counts(), None
             self._recording = None
             self._running = False
             self.live.end()
@@ -147,6 +168,7 @@ class Pipeline:
 
     def _rest(self) -> None:
         """What is known of a camera that is not connected."""
+        self._meter.begin_anew()
         self._state = FeedState(Connection.PAUSED if self.camera.paused else Connection.CONNECTING)
         self._since_us = self._host.utc_us()
 
@@ -168,8 +190,42 @@ class Pipeline:
                 "codec": video.codec if video else None,
                 "width": video.width if video else None,
                 "height": video.height if video else None,
+                "stream": self._stream_json(),
             },
         }
+
+    def _stream_json(self) -> dict[str, object] | None:
+        """The stream as openapi.json's Stream."""
+        state = self._state
+        if state.connection is not Connection.CONNECTED:
+            return None
+        offset_us = self._host.offset_us
+        numbers, (lost, reconnects) = self._meter.numbers(offset_us), self._counts()
+        seen_us = numbers.last_keyframe_us
+        address = _address(self.camera, self.camera.url)
+        return {
+            "bitrate_bps": numbers.bitrate_bps,
+            "frame_rate": numbers.frame_rate,
+            "group_s": numbers.group_s,
+            "last_keyframe": None if seen_us is None else utc.to_text(seen_us + offset_us),
+            "lost_packets": lost,
+            "reconnects": reconnects,
+            "clock_offset_s": numbers.clock_offset_s,
+            "source": state.way and state.way.value,
+            "source_reason": None if state.way is Way.NATIVE else address.why_not_native(state.fallback),
+        }
+
+    def _counts(self) -> tuple[int, int]:
+        """Packets lost and connections made anew since this camera was there first."""
+        lost, reconnects = self._counted
+        if self._feed is None:
+            return lost, reconnects
+        return lost + self._feed.lost_packets, reconnects + self._feed.reconnects
+
+    def _changed(self) -> None:
+        """Tells everybody what this camera is like now."""
+        self._telling.told(self._meter.numbers(self._host.offset_us), self._counts())
+        self._on_change(self)
 
     def _main_unit(self, unit: AccessUnit) -> None:
         # Footage comes first: whatever happens to a viewer must not touch it.
@@ -185,6 +241,10 @@ class Pipeline:
             self.live.end()
         if unit.is_key and unit.arrival_us - self._watched_us > _SUB_STREAM_SILENCE_US:
             self._watch.keyframe(unit.video, unit.nals, unit.arrival_us)
+        if self._meter.take(unit) and self._telling.is_allowed(unit.arrival_us):
+            numbers = self._meter.numbers(self._host.offset_us)
+            if self._telling.is_due(numbers, self._counts(), unit.arrival_us):
+                self._on_change(self)
 
     def _sub_unit(self, unit: AccessUnit) -> None:
         if unit.is_key:
@@ -194,13 +254,18 @@ class Pipeline:
     def _main_state(self, state: FeedState) -> None:
         self._state = state
         self._since_us = self._host.utc_us()
-        if state.connection is not Connection.CONNECTED:
+        if state.connection is Connection.CONNECTED:
+            self._begin_to_watch()
+        else:
+            if state.connection is Connection.REFUSED:
+                self._cease_to_watch()
             if self._builder is not None and self._recording is not None:
                 self._builder.flush()
                 self._recording.interrupted(state.cause or Cause.CAMERA_UNREACHABLE)
             self._watch.blind()
             self.live.end()
-        self._on_change(self)
+            self._meter.begin_anew()
+        self._changed()
 
     def _sub_state(self, _state: FeedState) -> None:
         """The sub-stream only serves vision; the camera's state is the main stream's."""
@@ -213,7 +278,7 @@ class Pipeline:
             if self._recording is not None and now_us > self._motion_since_us:
                 self._recording.note(Observation(self._motion_since_us, now_us, "motion"))
             self._motion_since_us = None
-        self._on_change(self)
+        self._changed()
 
     def host_stepped(self, by_us: int) -> None:
         """The host's clock was set: from here on the footage's time comes from another clock."""
@@ -227,12 +292,11 @@ class Pipeline:
         self._on_clock(self, event)
 
     def _recording_changed(self) -> None:
-        self._on_change(self)
+        self._changed()
 
 
 def _address(camera: Camera, url: str) -> Address:
-    way = None if camera.source == "auto" else Way(camera.source)
-    return Address(url, camera.audio, way, camera.certificate)
+    return Address(url, camera.audio, Way.named(camera.source), camera.certificate)
 
 
 async def _cancelled(task: asyncio.Task[None] | None) -> None:

@@ -24,6 +24,7 @@ from safe_community_recorder.identity import Identity
 from safe_community_recorder.ingest.source import Address, Source
 from safe_community_recorder.media.clip import Clip, Part
 from safe_community_recorder.pipeline import Pipeline
+from safe_community_recorder.probe import Prober
 from safe_community_recorder.watch import Sampler
 from tests.recorder.contract import refused, validate
 from tests.world import Cameras, Recorder, last, text, wait_until
@@ -260,7 +261,16 @@ def test_the_document_lists_exactly_the_routes_that_there_are(tmp_path: Path) ->
 
     fleet = Fleet(path, None, rules, archive, create, hub.publish, lambda: None)
     app = build_app(
-        Services(fleet, Identity("id", "token"), fleet.cameras, archive, hub, host, lambda: rules.time_zone)
+        Services(
+            fleet,
+            Identity("id", "token"),
+            fleet.cameras,
+            archive,
+            hub,
+            host,
+            lambda: rules.time_zone,
+            Prober(ways, host),
+        )
     )
     served = {(route.method.lower(), route.resource.canonical) for route in app.router.routes() if route.resource}
     documented = {(method, path) for path, methods in openapi_document()["paths"].items() for method in methods}

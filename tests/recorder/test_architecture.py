@@ -28,8 +28,10 @@ MAY_KNOW = {
     "config": {"archive", "strict_yaml"},
     "camera_file": {"config", "strict_yaml", "yaml_edit"},
     "pipeline": {"archive", "config", "ingest", "live", "media", "watch"} | VALUES,
+    "probe": {"config", "ingest", "media"} | VALUES,
+    "probe_command": {"config", "ingest", "probe"} | VALUES,
     "fleet": {"archive", "camera_file", "config", "pipeline"} | VALUES,
-    "api": {"archive", "camera_file", "config", "live", "media"} | VALUES,
+    "api": {"archive", "camera_file", "config", "live", "media", "probe"} | VALUES,
 }
 
 

@@ -76,6 +76,7 @@ class Scripted:
         self._cause = cause
         self.way = Way.NATIVE
         self.lost_packets = 0
+        self.sound = None
 
     async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         for unit in self._units:

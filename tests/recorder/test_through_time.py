@@ -24,6 +24,7 @@ from safe_community_recorder.identity import Identity
 from safe_community_recorder.ingest.source import Address, Source, SourceError, Way
 from safe_community_recorder.media.video import AccessUnit
 from safe_community_recorder.pipeline import Pipeline
+from safe_community_recorder.probe import Prober
 from safe_community_recorder.watch import Sampler
 from tests.recorder.contract import validate
 from tests.recorder.footage import PICTURE_90K, encode
@@ -51,6 +52,7 @@ class Past:
         self._day = day
         self.way = Way.NATIVE
         self.lost_packets = 0
+        self.sound = None
 
     async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         """See Source."""
@@ -90,7 +92,9 @@ async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
         return Pipeline(camera, archive, sampler, host, ways, on_change, lambda *_: None)
 
     fleet = Fleet(tmp_path / "cameras.yaml", None, rules, archive, create, hub.publish, lambda: None)
-    services = Services(fleet, Identity("id", "token"), fleet.cameras, archive, hub, host, lambda: rules.time_zone)
+    services = Services(
+        fleet, Identity("id", "token"), fleet.cameras, archive, hub, host, lambda: rules.time_zone, Prober(ways, host)
+    )
     fleet.begin()
     pipeline = fleet.cameras["stop"]
     async with TestClient(TestServer(build_app(services))) as client:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from ..camera_file import FileNotChangedError, UnknownCameraError
-from ..config import ConfigError, UnknownEldershipError
+from ..config import Camera, ConfigError, UnknownEldershipError
 from ..logs import redact
 from .problems import Problem
 
@@ -28,6 +28,10 @@ class CameraFile(Protocol):
         """A camera's entry without its addresses. Raises UnknownCameraError."""
         ...
 
+    def camera(self, camera_id: str) -> Camera:
+        """A camera as the file describes it, with its addresses. Raises UnknownCameraError."""
+        ...
+
     async def put(self, camera_id: str, entry: Mapping[str, object]) -> bool:
         """Adds or changes a camera; True if it is new. Raises ConfigError and OSError."""
         ...
@@ -41,6 +45,14 @@ def entry_of(file: CameraFile, camera_id: str) -> dict[str, object]:
     """A camera's entry. Raises Problem."""
     try:
         return file.entry(camera_id)
+    except UnknownCameraError as error:
+        raise _problem(error) from error
+
+
+def camera_of(file: CameraFile, camera_id: str) -> Camera:
+    """A camera with its addresses, which are to be shown to nobody. Raises Problem."""
+    try:
+        return file.camera(camera_id)
     except UnknownCameraError as error:
         raise _problem(error) from error
 

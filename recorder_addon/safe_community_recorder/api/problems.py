@@ -1,7 +1,7 @@
 """Errors as people and programs read them: problem details (RFC 9457) with a code of their own."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -12,14 +12,22 @@ type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Problem(Exception):
-    """An answer that says what was expected, what came, and what to do."""
+    """An answer that says what was expected, what came, and what to do; `more` are members of its code's own."""
 
-    def __init__(self, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.headers = headers or {}
+        self.more = more or {}
 
     def response(self) -> web.Response:
         """As application/problem+json."""
@@ -30,6 +38,7 @@ class Problem(Exception):
                 "status": self.status,
                 "detail": self.detail,
                 "code": self.code,
+                **self.more,
             },
             status=self.status,
             headers=self.headers,

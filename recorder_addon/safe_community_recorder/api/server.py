@@ -21,10 +21,12 @@ from ..identity import Identity
 from ..live import LiveChannel
 from ..media.clip import NoFootageError
 from ..media.picture import PictureError, decode_keyframe, to_jpeg
+from ..probe import Prober
 from .authorization import Tickets, authorization, has_token, require
 from .cameras import CameraFile, delete_camera, entry_of, put_camera
 from .clip_response import send_clip
 from .events import Hub
+from .probe import ProbeHandlers
 from .problems import Problem, problems
 from .ranges import DAY_US, asked_number, asked_range
 from .storage import StorageHandlers, storage_json
@@ -64,6 +66,7 @@ class Services:
     hub: Hub
     host: HostClock
     time_zone: Callable[[], ZoneInfo]
+    prober: Prober
 
 
 def build_app(services: Services) -> web.Application:
@@ -92,6 +95,7 @@ def build_app(services: Services) -> web.Application:
         ]
     )
     app.add_routes(StorageHandlers(services.archive, handlers.camera_id_of, services.time_zone).routes())
+    app.add_routes(ProbeHandlers(services.camera_file, services.prober.probe).routes())
     app.on_shutdown.append(handlers.shut_down)
     return app
 

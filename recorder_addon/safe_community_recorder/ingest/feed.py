@@ -19,8 +19,14 @@ _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 16.0
 # Who falls away sooner than this is not come back to at once.
 _STEADY_S = 10.0
-# Cameras lock an account after a few wrong passwords, and a codec does not change within seconds.
-_PAUSE_AFTER_REFUSAL_S = 120.0
+# Cameras lock an account after some five wrong passwords within half an hour.
+_FIRST_PAUSE_AFTER_REFUSAL_S = 120.0
+_LONGEST_PAUSE_AFTER_REFUSAL_S = 960.0
+# A codec does not change within seconds.
+_PAUSE_UNSUPPORTED_S = 120.0
+# After a switch reboots all cameras are lost, and there again, in the same second. That is how many connections begin
+# in one: 20.
+_TURN_S = 0.05
 
 
 class Connection(StrEnum):
@@ -52,11 +58,52 @@ class FeedState:
     fallback: str | None = None
 
 
+class Backoff:
+    """How long to wait before a camera is asked again. Pure, but for the `rng`, which keeps cameras apart."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        """It has worked for a while: what went wrong before does not count any more."""
+        self._pause_s = _FIRST_PAUSE_S
+        self._refusal_s = _FIRST_PAUSE_AFTER_REFUSAL_S
+
+    def pause_s(self, connection: Connection) -> float:
+        """The pause after an attempt that ended like this."""
+        match connection:
+            case Connection.REFUSED:
+                pause_s = self._refusal_s
+                self._refusal_s = min(2 * pause_s, _LONGEST_PAUSE_AFTER_REFUSAL_S)
+            case Connection.UNSUPPORTED:
+                pause_s = _PAUSE_UNSUPPORTED_S
+            case _:
+                pause_s = self._pause_s
+                self._pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        return pause_s * self._rng.uniform(0.5, 1.0)
+
+
+class Turns:
+    """Lets connections begin one after the other, each a moment after the one before, whoever wants how many."""
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    async def come(self) -> None:
+        """Returns when it is the caller's turn: at once, unless others have just begun or wait."""
+        now_s = time.monotonic()
+        turn_s = max(now_s, self._next_s)
+        self._next_s = turn_s + _TURN_S
+        if turn_s > now_s:
+            await asyncio.sleep(turn_s - now_s)
+
+
 class Feed:
     """Keeps one connection to one stream going.
 
     `ways` open it, the preferred one first; the next is tried where one cannot. `on_unit` gets every access unit,
-    `on_state` every change of the state; both are called in the event loop.
+    `on_state` every change of the state; both are called in the event loop. `turns` are shared by all feeds.
     """
 
     def __init__(
@@ -65,13 +112,15 @@ class Feed:
         ways: Sequence[Callable[[], Source]],
         on_unit: Callable[[AccessUnit], None],
         on_state: Callable[[FeedState], None],
+        turns: Turns | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self._name = name
         self._ways = ways
         self._on_unit = on_unit
         self._on_state = on_state
-        self._rng = rng or random.Random()
+        self._turns = turns or Turns()
+        self._backoff = Backoff(rng or random.Random())
         self._source: Source | None = None
         self._fallback: str | None = None
         self._lost_before = 0
@@ -86,9 +135,9 @@ class Feed:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        pause_s = _FIRST_PAUSE_S
         way = 0
         while True:
+            await self._turns.come()
             source = self._source = self._ways[way]()
             begun_s = time.monotonic()
             self._came = False
@@ -114,15 +163,10 @@ class Feed:
             if self._came:
                 self.reconnects += 1
                 if time.monotonic() - begun_s > _STEADY_S:
-                    pause_s = _FIRST_PAUSE_S
+                    self._backoff.succeeded()
             # It may be another camera by then, or have learnt something.
             way, self._fallback = 0, None
-            longest = _LONGEST_PAUSE_S
-            if self.state.connection in (Connection.REFUSED, Connection.UNSUPPORTED):
-                longest = pause_s = _PAUSE_AFTER_REFUSAL_S
-            # Jitter: after a switch reboots, not all cameras are asked in the same second.
-            await asyncio.sleep(pause_s * self._rng.uniform(0.5, 1.0))
-            pause_s = min(pause_s * 2, longest)
+            await asyncio.sleep(self._backoff.pause_s(self.state.connection))
 
     def _take(self, unit: AccessUnit) -> None:
         self._came = True

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..cause import Cause
 from ..clock import steady_us
@@ -42,6 +42,11 @@ class NativeSource:
     def lost_packets(self) -> int:
         """See Source."""
         return 0 if self._session is None else self._session.lost_packets
+
+    @property
+    def sound(self) -> Sequence[str] | None:
+        """See Source."""
+        return None if self._session is None else self._session.sound_offered
 
     async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         """See Source."""

@@ -1,6 +1,6 @@
 """What every way into the recorder gives: access units as they come, and at the end why it ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -17,6 +17,11 @@ class Way(StrEnum):
     LIBAV = "libav"
     """By libav (PyAV), a thread for each camera: everything else."""
 
+    @classmethod
+    def named(cls, name: str) -> Way | None:
+        """The way that the camera file names; None for "auto"."""
+        return None if name == "auto" else cls(name)
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -31,6 +36,14 @@ class Address:
     audio: bool = False
     way: Way | None = None
     certificate: str | None = None
+
+    def why_not_native(self, fallback: str | None) -> str:
+        """Why it is libav that receives, for people; `fallback` is what the native way failed with, if it was tried."""
+        if fallback is not None:
+            return fallback
+        if not self.url.startswith(("rtsp://", "rtsps://")):
+            return "the address is none of RTSP"
+        return "the camera's entry asks for libav" if self.way is Way.LIBAV else "the recorder is told to use libav"
 
 
 class SourceError(Exception):
@@ -57,6 +70,11 @@ class Source(Protocol):
     @property
     def lost_packets(self) -> int:
         """How many packets are missing in what came, as far as that can be told."""
+        ...
+
+    @property
+    def sound(self) -> Sequence[str] | None:
+        """The codecs of the sound that the camera offers, as SDP names them (AAC, PCMU); None if that is not known."""
         ...
 
     async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
