@@ -61,7 +61,7 @@ class Pictures:
         self._parts: list[bytes | memoryview] = []
         self._bytes = self._bytes_before = 0
         self._open = -1
-        self._role = Role.INVALID
+        self._is_slice = self._begins_group = False
         self._prefix = -1
         self._has_picture = self._is_key = self._prefix_is_key = self._marked = self._start_codes = False
         self._lost = 0
@@ -202,7 +202,8 @@ class Pictures:
             self._goes_on(role)
         if role is Role.SLICE and not self._has_picture:
             self._lost = self._lost or 1
-        self._role = role
+        self._is_slice = role is Role.FIRST_SLICE or role is Role.SLICE
+        self._begins_group = self._is_slice and self._codec.begins_group(piece)
         self._open = len(self._parts)
         self._bytes_before = self._bytes
         self._parts += (_LENGTH_COMES, piece)
@@ -238,9 +239,7 @@ class Pictures:
         if at < 0:
             return
         parts = self._parts
-        first = bytes(parts[at + 1])
-        is_slice = self._role is Role.FIRST_SLICE or self._role is Role.SLICE
-        begins_group = is_slice and self._codec.begins_group(first)
+        is_slice, begins_group = self._is_slice, self._begins_group
         if begins_group or self._start_codes or not is_slice:
             whole = b"".join(parts[at + 1 :])
             if b"\0\0\1" in whole:
@@ -251,11 +250,12 @@ class Pictures:
                     self._whole(nal)
                 self._start_codes = True
                 return
-            if not is_slice and self._codec.nal_type(first) in self._codec.unstored:
-                del parts[at:]
-                self._learn(whole)
-                return
-            begins_group = begins_group or self._codec.begins_group(whole)
+            if not is_slice:
+                if self._codec.nal_type(whole) in self._codec.unstored:
+                    del parts[at:]
+                    self._learn(whole)
+                    return
+                begins_group = self._codec.begins_group(whole)
             parts[at:] = (len(whole).to_bytes(4), whole)
         else:
             parts[at] = (self._bytes - self._bytes_before).to_bytes(4)

@@ -36,7 +36,8 @@ def alike(data: bytes, start: int, stride: int, count: int, places: Iterable[int
     """How many pieces of data, `stride` apart, have the same bytes at these places as the first, of `count` at most."""
     for place in places:
         column = data[start + place : start + count * stride : stride]
-        count = len(column) - len(column.lstrip(column[:1]))
+        if others := column.lstrip(column[:1]):
+            count -= len(others)
     return count
 
 
