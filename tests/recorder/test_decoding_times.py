@@ -60,6 +60,13 @@ def test_a_picture_that_comes_twice_is_forgotten_with_its_group(twice_at: int) -
     assert {two.dts_90k - one.dts_90k for one, two in pairwise(timed[second:])} == {STEP}
 
 
+def test_a_beginning_that_comes_twice_is_decoded_as_it_would_be_once() -> None:
+    sent = groups(3, 2)
+    timed = decoded([*sent[:3], *sent], 2)
+    assert [unit.dts_90k // STEP for unit in timed[:8]] == [-2, -1, 0, 0, 0, 0, 1, 2]
+    assert {two.dts_90k - one.dts_90k for one, two in pairwise(timed[6:])} == {STEP}
+
+
 def test_reordering_that_nothing_had_announced_is_noticed() -> None:
     timed = decoded(groups(4, 2), 0)
     last = [number for number, unit in enumerate(timed) if unit.is_key][-1]

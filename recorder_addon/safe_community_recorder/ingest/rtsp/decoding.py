@@ -75,7 +75,7 @@ class DecodingTimes:
         heappush(self._shown, pts_90k)
         dts_90k = heappop(self._shown) if len(self._shown) > self._held else pts_90k
         dts_90k = max(dts_90k, self._last_dts_90k + 1)
-        if pts_90k < dts_90k and not self._at_once:
+        if pts_90k < dts_90k and not self._at_once and not unit.is_key:
             self.holds(self._held + 1)
         return (self._timed(unit, dts_90k),)
 
