@@ -276,6 +276,13 @@ def test_events_change_what_is_known() -> None:
     assert (renamed.info.name, renamed.cameras) == ("Rokiškis", gone.cameras)
 
 
+def test_a_streams_numbers_alone_change_nothing_that_is_known_and_so_no_state_is_written() -> None:
+    info = RecorderInfo(recorder_id="1", name="Biržai", version="1")
+    known = after(KnownRecorder(info=info, cameras={}), Snapshot(info, (camera("a", stream={"bitrate_bps": 1}),)))
+    assert after(known, CameraChanged(camera("a", stream={"bitrate_bps": 9, "lost_packets": 3}))) == known
+    assert after(known, CameraChanged(camera("a", stream=None))) == known
+
+
 def test_a_recorder_says_why_it_refuses_its_camera_file_and_an_older_one_need_not() -> None:
     info = {"recorder_id": "1", "name": "Biržai", "version": "1", "api_version": 1, "time": "2026-11-22T10:00:00Z"}
     told = {"state": "refused", "problem": "line 3, column 1: …", "loaded": "2026-11-22T09:00:00Z"}
