@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from safe_community_recorder.media.cmaf import Group
 from safe_community_recorder.media.video import CodecName
@@ -33,7 +34,9 @@ class GstCamera:
 
 
 @contextmanager
-def gst_camera(path: Path, codec: CodecName, *options: str, cable: Cable | None = None) -> Iterator[GstCamera]:
+def gst_camera(
+    path: Path, codec: CodecName | Literal["jpeg"], *options: str, cable: Cable | None = None
+) -> Iterator[GstCamera]:
     """Serves an MP4 file, at the end of a cable if there is one; `options` are those of gst_server.py."""
     script = str(Path(__file__).with_name("gst_server.py"))
     command = ["/usr/bin/python3", script, str(path), codec, *options]

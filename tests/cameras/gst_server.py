@@ -1,12 +1,12 @@
 """Serves one MP4 over RTSP by gst-rtsp-server, as a camera does; runs under the system's Python (3.11 or newer).
 
-    /usr/bin/python3 gst_server.py FILE h264|h265 [--sound aac|pcmu] [--login digest|basic] [--shared] [--mtu BYTES]
-        [--sets once] [--host ADDRESS]
+    /usr/bin/python3 gst_server.py FILE h264|h265|jpeg [--sound aac|pcmu] [--login digest|basic] [--shared]
+        [--mtu BYTES] [--sets once] [--host ADDRESS] [--transport udp]
 
 The stream is rtsp://ADDRESS:PORT/stream (127.0.0.1 without --host); PORT is the first line of stdout, then a line for
 each stream that a client sets up. A shared one is the same stream for all clients; otherwise each begins with the
 file's first picture. With --login the user is "camera" with the password "secret". Parameter sets come before each
-slice of a keyframe, or once in the SDP. Ends when stdin does.
+slice of a keyframe, or once in the SDP. RTP comes over TCP only, or over UDP only. Ends when stdin does.
 """
 
 import argparse
@@ -22,8 +22,9 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402  after the versions are chosen
 
 _PICTURES = {
-    "h264": "h264parse ! rtph264pay name=pay0 pt=96",
-    "h265": "h265parse ! rtph265pay name=pay0 pt=96",
+    "h264": "h264parse ! rtph264pay name=pay0 pt=96 config-interval={sets}",
+    "h265": "h265parse ! rtph265pay name=pay0 pt=96 config-interval={sets}",
+    "jpeg": "rtpjpegpay name=pay0 pt=26",
 }
 _SOUND = {
     "aac": "movie.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97",
@@ -31,23 +32,23 @@ _SOUND = {
     "": "",
 }
 _SETS = {"always": -1, "once": 0}
+_TRANSPORTS = {"tcp": GstRtsp.RTSPLowerTrans.TCP, "udp": GstRtsp.RTSPLowerTrans.UDP}
 _LOGINS = {"digest": GstRtsp.RTSPAuthMethod.DIGEST, "basic": GstRtsp.RTSPAuthMethod.BASIC}
 
 
-def main(path: str, codec: str, sound: str, login: str, sets: str, mtu: int, host: str, *, shared: bool) -> None:
+def main(asked: argparse.Namespace) -> None:
     """Serves until stdin ends."""
     server = GstRtspServer.RTSPServer()
-    server.set_address(host)
+    server.set_address(asked.host)
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory()
-    pictures = f"{_PICTURES[codec]} config-interval={_SETS[sets]} mtu={mtu}"
-    factory.set_launch(
-        f"( filesrc location={path} ! qtdemux name=movie movie.video_0 ! queue ! {pictures} {_SOUND[sound]} )"
-    )
-    factory.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
-    factory.set_shared(shared)
-    if login:
-        _admit(server, factory, login)
+    pictures = f"{_PICTURES[asked.codec].format(sets=_SETS[asked.sets])} mtu={asked.mtu}"
+    movie = f"filesrc location={asked.path} ! qtdemux name=movie movie.video_0 ! queue"
+    factory.set_launch(f"( {movie} ! {pictures} {_SOUND[asked.sound]} )")
+    factory.set_protocols(_TRANSPORTS[asked.transport])
+    factory.set_shared(asked.shared)
+    if asked.login:
+        _admit(server, factory, asked.login)
     server.get_mount_points().add_factory("/stream", factory)
     server.connect("client-connected", lambda _server, client: client.connect("setup-request", _set_up))
     server.attach(None)
@@ -91,5 +92,5 @@ if __name__ == "__main__":
     parser.add_argument("--mtu", type=int, default=1_400)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--shared", action="store_true")
-    asked = parser.parse_args()
-    main(asked.path, asked.codec, asked.sound, asked.login, asked.sets, asked.mtu, asked.host, shared=asked.shared)
+    parser.add_argument("--transport", choices=_TRANSPORTS, default="tcp")
+    main(parser.parse_args())

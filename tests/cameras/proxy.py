@@ -63,10 +63,16 @@ class Proxy:
         self._lines: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._changed = asyncio.Event()
+        self._bound = socket.socket()
         self._fillers: list[socket.socket] = []
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Only a port that was asked for by its number outlasts `shutdown`.
+        self._bound.bind(("127.0.0.1", self.port))
         await self._listen()
         return self
 
@@ -74,6 +80,7 @@ class Proxy:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         self._unlisten()
+        self._bound.close()
         for line in self._lines:
             line.cancel()
         await asyncio.gather(*self._lines, return_exceptions=True)
@@ -153,17 +160,13 @@ class Proxy:
     # --- listening ----------------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        listening = self._socket()
-        self._server = await asyncio.start_server(self._accept, sock=listening, ssl=self._tls)
-        self.port = listening.getsockname()[1]
-
-    def _socket(self) -> socket.socket:
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self.port))
-        return listening
+        self._server = await asyncio.start_server(self._accept, sock=self._bound.dup(), ssl=self._tls)
 
     def _unlisten(self) -> None:
+        # The port stays bound all the time: nobody else may get it meanwhile. A socket that does not listen would be
+        # shut down for all who are accepted later.
+        if self._server is not None or self._fillers:
+            self._bound.shutdown(socket.SHUT_RDWR)
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -184,9 +187,7 @@ class Proxy:
 
     def _ignore_calls(self) -> None:
         self._refuse()
-        listening = self._socket()
-        listening.listen(0)
-        self._fillers.append(listening)
+        self._bound.listen(0)
         # One waits to be accepted, which never happens; from then on the kernel drops what comes.
         for _ in range(3):
             filler = socket.socket()
