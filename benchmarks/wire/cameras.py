@@ -12,6 +12,7 @@ counting anew, `report` tells (see `viewer.Report`).
 
 import argparse
 import contextlib
+import gc
 import heapq
 import json
 import os
@@ -173,9 +174,11 @@ def main() -> None:
     parser.add_argument("--spread", type=float, default=0.5, help="of the picture's interval; 0: all at once")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    with contextlib.suppress(PermissionError):
-        os.nice(-10)  # cameras have processors of their own
-    Server(load(KINDS[arguments.kind]), arguments.cameras, arguments.spread, arguments.seed).run()
+    footage = load(KINDS[arguments.kind])
+    gc.freeze()
+    with contextlib.suppress(PermissionError):  # cameras have processors of their own
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    Server(footage, arguments.cameras, arguments.spread, arguments.seed).run()
 
 
 if __name__ == "__main__":

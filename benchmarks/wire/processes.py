@@ -62,6 +62,14 @@ def _waits(pid: int) -> int:
     return total
 
 
+def busy_s() -> float:
+    """What all processors together have worked for all processes since the start (/proc/stat, proc(5))."""
+    user, nice, system, _idle, _iowait, irq, soft, *_ = map(
+        int, Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0].split()[1:]
+    )
+    return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
+
+
 def pss_bytes(pids: Iterable[int]) -> int:
     """Their share of the memory: what several processes share is divided among them (PSS of smaps_rollup)."""
     total = 0

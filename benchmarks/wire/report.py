@@ -152,6 +152,8 @@ class Report:
             f" differs by {statistics.median(spreads):.0%} (median; at most {max(spreads):.0%}). The cameras took up to"
             f" {most.server_share:.0%} of a core and sent 99 % of their packets at most"
             f" {max(outcome.late_ms for outcome in everything)} ms late; {invalid} runs struck out, as they were late."
+            f" Everything else on the machine took up to"
+            f" {max(outcome.others_share for outcome in everything):.0%} of a core."
             f" A camera had to wait {max(outcome.stalled_s for outcome in everything):.1f} s at most."
         )
 
