@@ -213,6 +213,7 @@ class Pipeline:
             "clock_offset_s": numbers.clock_offset_s,
             "source": state.way and state.way.value,
             "source_reason": None if state.way is Way.NATIVE else address.why_not_native(state.fallback),
+            "transcoded": state.transcodes,
         }
 
     def _counts(self) -> tuple[int, int]:

@@ -77,6 +77,7 @@ class Scripted:
         self.way = Way.NATIVE
         self.lost_packets = 0
         self.sound = None
+        self.transcodes = False
 
     async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         for unit in self._units:

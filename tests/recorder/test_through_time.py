@@ -53,6 +53,7 @@ class Past:
         self.way = Way.NATIVE
         self.lost_packets = 0
         self.sound = None
+        self.transcodes = False
 
     async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         """See Source."""

@@ -47,7 +47,8 @@ _AFTER = {Cause.AUTHENTICATION_REFUSED: Connection.REFUSED, Cause.UNSUPPORTED_ST
 class FeedState:
     """What is known of a connection. `problem` is for people and names no secrets.
 
-    `way` is how it receives; `fallback` says why it is not by the way that would be preferred.
+    `way` is how it receives; `fallback` says why it is not by the way that would be preferred; `transcodes`
+    that its pictures are encoded anew.
     """
 
     connection: Connection
@@ -56,6 +57,7 @@ class FeedState:
     video: VideoFormat | None = None
     way: Way | None = None
     fallback: str | None = None
+    transcodes: bool = False
 
 
 class Backoff:
@@ -171,8 +173,10 @@ class Feed:
     def _take(self, unit: AccessUnit) -> None:
         self._came = True
         if self.state.connection is not Connection.CONNECTED or self.state.video is not unit.video:
-            way = None if self._source is None else self._source.way
-            self._change(FeedState(Connection.CONNECTED, video=unit.video, way=way, fallback=self._fallback))
+            source = self._source
+            way, transcodes = (None, False) if source is None else (source.way, source.transcodes)
+            state = FeedState(Connection.CONNECTED, None, None, unit.video, way, self._fallback, transcodes)
+            self._change(state)
         self._on_unit(unit)
 
     def _end(self, connection: Connection, cause: Cause, problem: str) -> None:

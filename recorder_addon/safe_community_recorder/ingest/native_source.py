@@ -28,6 +28,7 @@ class NativeSource:
     """A camera's stream by RTSP 1.0, interleaved. It is read when the `beat` says."""
 
     way = Way.NATIVE
+    transcodes = False
 
     def __init__(self, address: Address, beat: Beat) -> None:
         self._address = address

@@ -65,8 +65,18 @@ class Pictures:
             return []
         # libav's mark is right for H.264 (IDR, recovery point); for H.265 not every container tells it.
         is_key = packet.is_keyframe if self._codec is H264 else is_random_access(stored)
-        unit = AccessUnit(length_prefixed(stored), 0, 0, is_key, arrival_us, self._sets.video, _captured_us(packet))
-        pts, dts = (None if time is None else _at_90k(time, packet.time_base) for time in (packet.pts, packet.dts))
+        unit = AccessUnit(
+            length_prefixed(stored),
+            0,
+            0,
+            is_key,
+            arrival_us,
+            self._sets.video,
+            captured_us(packet),
+            # Only MPEG-TS numbers its packets so that libav can tell.
+            lost_packets=int(packet.is_corrupt),
+        )
+        pts, dts = (None if time is None else at_90k(time, packet.time_base) for time in (packet.pts, packet.dts))
         if self._first is not None:
             self._first.append((unit, (pts, dts)))
             return self._begin(self._first)
@@ -130,7 +140,7 @@ class Sounds:
             self.audio = audio
         if self.audio is None:
             return []
-        start_90k = _at_90k(packet.pts, packet.time_base)
+        start_90k = at_90k(packet.pts, packet.time_base)
         step = Fraction(90_000 * self.audio.frame_samples, self.audio.sample_rate)
         return [AudioUnit(frame, start_90k + round(number * step)) for number, frame in enumerate(frames) if frame]
 
@@ -146,13 +156,13 @@ class Sounds:
         _LOGGER.warning("sound is not recorded", extra={"problem": problem})
 
 
-def _at_90k(time: int, time_base: AVRational) -> int:
+def at_90k(time: int, time_base: AVRational) -> int:
     """A time in 1/90000 s, rounded."""
     ticks, parts = time * time_base.numerator * 90_000, time_base.denominator
     return (2 * ticks + parts) // (2 * parts)
 
 
-def _captured_us(packet: av.Packet[Stream]) -> int | None:
+def captured_us(packet: av.Packet[Stream]) -> int | None:
     """When the camera says it took the picture."""
     if not packet.has_sidedata("prft"):
         return None

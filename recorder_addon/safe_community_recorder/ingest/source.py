@@ -77,6 +77,11 @@ class Source(Protocol):
         """The codecs of the sound that the camera offers, as SDP names them (AAC, PCMU); None if that is not known."""
         ...
 
+    @property
+    def transcodes(self) -> bool:
+        """True if the pictures are encoded anew, because as they come they cannot be stored (JPEG)."""
+        ...
+
     async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
         """Connects and gives the pictures in decoding order, each with the format in force, until the stream ends.
 
