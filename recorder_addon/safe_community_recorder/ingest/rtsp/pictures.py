@@ -61,7 +61,7 @@ class Pictures:
         self._parts: list[bytes | memoryview] = []
         self._bytes = self._bytes_before = 0
         self._open = -1
-        self._is_slice = self._begins_group = False
+        self._is_slice = self._begins_group = self._views = False
         self._prefix = -1
         self._has_picture = self._is_key = self._prefix_is_key = self._marked = self._start_codes = False
         self._lost = 0
@@ -118,9 +118,16 @@ class Pictures:
         first = start + head_bytes
         # Views are copied once, when the picture is put together.
         view = memoryview(data)
+        self._views = True
         self._parts += [view[at : at + size] for at in range(first, first + count * stride, stride)]
         self._bytes += count * size
         return begun + count
+
+    def settle(self) -> None:
+        """To be called when nothing more is there: lets go of the bytes that were read, of which views may be left."""
+        if self._views:
+            self._views = False
+            self._parts = [bytes(part) for part in self._parts]
 
     def finish(self) -> None:
         """The stream has ended: gives out what is whole."""
@@ -297,7 +304,7 @@ class Pictures:
         if self._prefix >= 0:
             parts, self._parts = parts[: self._prefix], parts[self._prefix :]
             self._prefix = -1
-        self._has_picture = False
+        self._has_picture = self._views = False
         self._bytes = self._lost = 0
         if not lost:
             self._markers_right = self._markers_right + 1 if marked else _NEVER

@@ -12,7 +12,7 @@ from .sound import SoundTrack
 from .wire import Wire
 
 # How much is read of one camera in a beat: no camera, however wild, takes the others' time.
-_MOST_READS = 4
+_MOST_READS = 8
 _REPORT_EVERY_US = 5 * SECOND_US
 _LONGEST_KEEP_ALIVE_US = 30 * SECOND_US
 _FIRST_CONTROL, _LAST_CONTROL = 192, 223
@@ -84,6 +84,7 @@ class RtspSession:
                 feed(data)
             if self._wire.is_drained(data):
                 break
+        self.pictures.settle()
         if self._sound is not None:
             self.pictures.hear(self._sound.heard())
         if self._track.received_packets != self._received:

@@ -6,14 +6,12 @@ import socket
 import ssl
 from contextlib import suppress
 
-# What one read takes at most. Less than that means that nothing more has come.
-_READ_BYTES = 256 << 10
+# What one read takes at most: a little less than what C libraries get from the system each time anew.
+_READ_BYTES = (128 << 10) - 256
 _RECORD_BYTES = 16 << 10
 _UNSENT_BYTES = 64 << 10
 _IGNORE = "ignore"
 _PINNED = "sha256:"
-
-_buffer = bytearray(_READ_BYTES)
 
 
 class CertificateError(ConnectionError):
@@ -81,35 +79,32 @@ class Wire:
                 raise CertificateError(f"another certificate than expected: {_PINNED}{came}")
 
     def receive(self) -> bytes:
-        """What has come, at most 256 kB; empty if nothing has. Raises WireEndedError at the end."""
-        with memoryview(_buffer) as view:
-            count = self._receive_into(view)
-            # TLS gives one record at a time, at most 16 kB.
-            while self._is_secured and _READ_BYTES - count >= _RECORD_BYTES:
-                try:
-                    more = self._receive_into(view[count:])
-                except OSError:
-                    # What came before comes first; the next read fails again.
-                    break
-                if more == 0:
-                    break
-                count += more
-            return bytes(view[:count])
+        """What has come, at most 128 kB; empty if nothing has. Raises WireEndedError at the end."""
+        data = self._receive()
+        if not (self._is_secured and data):
+            return data
+        # TLS gives one record at a time: at most 16 kB, and no more than a packet from many a camera.
+        records, size = [data], len(data)
+        with suppress(OSError):
+            # What came before an end comes first; the next read fails again.
+            while size < _READ_BYTES - _RECORD_BYTES and (data := self._receive()):
+                records.append(data)
+                size += len(data)
+        return b"".join(records)
 
-    def _receive_into(self, view: memoryview) -> int:
-        """How much has come; 0 if nothing has."""
+    def _receive(self) -> bytes:
         try:
-            count = self._socket.recv_into(view)
+            data = self._socket.recv(_READ_BYTES)
         except BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError:
-            return 0
-        if count == 0:
+            return b""
+        if not data:
             raise WireEndedError("the camera has closed the connection")
-        return count
+        return data
 
     @staticmethod
     def is_drained(last: bytes) -> bool:
         """True if after this read nothing more can be expected to have come."""
-        return len(last) <= _READ_BYTES - _RECORD_BYTES
+        return len(last) < _READ_BYTES - _RECORD_BYTES
 
     def send(self, data: bytes) -> None:
         """Sends, or keeps for the next `flush` what the socket does not take now."""
