@@ -291,7 +291,7 @@ class _Call:
         if 1 in self._channels and camera.sound is not None:
             sounds = SoundStream(*camera.sound, self._channels[1], begin_us, self._ssrcs[1])
         if quirks.early_data and pictures is not None:
-            self._writer.write(pictures.picture())
+            self._writer.writelines(pictures.picture())
         headers = [("Range", "npt=0.000-"), self._session_header()]
         infos = []
         for number, source in enumerate((pictures, sounds)):
@@ -312,7 +312,9 @@ class _Call:
         due, number = loop.time(), 0
         while True:
             if pictures is not None:
-                self._writer.write(pictures.picture())
+                # One by one, as cameras do; over TLS each is a record by itself.
+                for frame in pictures.picture():
+                    self._writer.write(frame)
             if sounds is not None:
                 self._writer.write(sounds.until((number + 1) * PICTURE_90K * 100 // 9))
             await self._writer.drain()

@@ -68,8 +68,8 @@ class PictureStream:
         unit = self._units[place]
         return unit, unit.pts_90k + loops * len(self._units) * PICTURE_90K
 
-    def picture(self) -> bytes:
-        """The next picture's frames."""
+    def picture(self) -> list[bytes]:
+        """The next picture's frames, and what else the camera says between them."""
         number = self._number
         self._number += 1
         unit, _ = self.unit(number)
@@ -78,14 +78,12 @@ class PictureStream:
                 self._ssrc += 1
             if self._quirks.sequence == "by group":
                 self._sequence = self._rng.randrange(1 << 16)
-        frames = []
-        if unit.is_key:
-            frames.append(self._report(number))
+        frames = list(self._report(number)) if unit.is_key else []
         parts = list(self._parts(unit, number))
         for place, part in enumerate(parts):
             frames += self._between()
             frames.append(self._frame(part, last=place == len(parts) - 1))
-        return b"".join(frames)
+        return frames
 
     def _stamp(self, number: int) -> int:
         if self._quirks.timestamps == "zero":
@@ -179,12 +177,12 @@ class PictureStream:
         elif self._quirks.between == "private channel":
             yield interleaved(UNKNOWN_CHANNEL, self._rng.randbytes(200))
 
-    def _report(self, number: int) -> bytes:
+    def _report(self, number: int) -> Iterator[bytes]:
         _, pts_90k = self.unit(number)
         utc_us = self._begin_us + pts_90k * 100 // 9
         quirk = self._quirks.reports
         if quirk == "none":
-            return b""
+            return
         if quirk == "hours off":
             utc_us += 3 * 3_600_000_000
         elif quirk == "1970":
@@ -194,7 +192,7 @@ class PictureStream:
         ntp = 0 if quirk == "zero" else ntp_of(utc_us)
         ssrc = self._ssrc + 99 if quirk == "of another source" else self._ssrc
         report = sender_report(ssrc, ntp, self._stamp(number), self._packets, self._octets)
-        return interleaved(self._channel + 1, report)
+        yield interleaved(self._channel + 1, report)
 
 
 class SoundStream:
