@@ -67,6 +67,13 @@ def test_a_beginning_that_comes_twice_is_decoded_as_it_would_be_once() -> None:
     assert {two.dts_90k - one.dts_90k for one, two in pairwise(timed[6:])} == {STEP}
 
 
+def test_a_stream_in_order_stays_in_order_when_its_beginning_comes_twice() -> None:
+    sent = groups(3, 0)
+    timed = decoded([*sent[:2], *sent], 0)
+    assert [unit.dts_90k for unit in timed[4:]] == [unit.pts_90k for unit in timed[4:]]
+    assert all(two.dts_90k > one.dts_90k for one, two in pairwise(timed))
+
+
 def test_reordering_that_nothing_had_announced_is_noticed() -> None:
     timed = decoded(groups(4, 2), 0)
     last = [number for number, unit in enumerate(timed) if unit.is_key][-1]

@@ -29,6 +29,8 @@ class DecodingTimes:
         self._last_pts_90k = self._last_dts_90k = -1 << 62
         self._at_once = 0
         self._step_90k = _USUAL_STEP_90K
+        # True while pictures come whose times have been before: a camera's clock, or a stream, that has begun anew.
+        self._went_back = False
         # The last keyframe, and how many pictures since.
         self._keyframe_90k: int | None = None
         self._in_group = 0
@@ -44,7 +46,7 @@ class DecodingTimes:
 
     def take(self, unit: AccessUnit) -> Sequence[AccessUnit]:
         """The pictures whose decoding time is known with this one, whose own is not. At the beginning some wait."""
-        if self._held or unit.pts_90k <= self._last_pts_90k:
+        if self._held or unit.pts_90k <= self._last_dts_90k:
             return self._reordered(unit)
         self._first = None
         self._at_once = 0
@@ -65,7 +67,9 @@ class DecodingTimes:
             # Without an order there is nothing to reckon with. What the times are worth is the camera clock's business.
             self._shown.clear()
             return (self._timed(unit, pts_90k),)
-        if not self._held and not self._at_once:
+        if unit.is_key and pts_90k <= self._last_dts_90k:
+            self._went_back = True
+        if not self._held and not self._at_once and not self._went_back:
             # Pictures are reordered, though nothing had said so.
             self._held = 1
             self._shown = [self._last_pts_90k]
@@ -74,8 +78,10 @@ class DecodingTimes:
         self._in_group += 1
         heappush(self._shown, pts_90k)
         dts_90k = heappop(self._shown) if len(self._shown) > self._held else pts_90k
+        if dts_90k > self._last_dts_90k:
+            self._went_back = False
         dts_90k = max(dts_90k, self._last_dts_90k + 1)
-        if pts_90k < dts_90k and not self._at_once and not unit.is_key:
+        if pts_90k < dts_90k and not self._at_once and not unit.is_key and not self._went_back:
             self.holds(self._held + 1)
         return (self._timed(unit, dts_90k),)
 
