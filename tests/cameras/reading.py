@@ -17,14 +17,19 @@ from tests.recorder.footage import PICTURE_90K
 
 
 async def taken(
-    source: Source, count: int = 1 << 30, timeout_s: float = 20
+    source: Source, count: int = 1 << 30, timeout_s: float = 20, flowing: asyncio.Event | None = None
 ) -> tuple[list[AccessUnit], SourceError | None]:
-    """The first `count` access units, or those until the source ended or the time was up; and why it ended."""
+    """The first `count` access units, or those until the source ended or the time was up; and why it ended.
+
+    `flowing` is set when the first one comes.
+    """
     units: list[AccessUnit] = []
     enough = asyncio.Event()
 
     def deliver(unit: AccessUnit) -> None:
         units.append(unit)
+        if flowing is not None:
+            flowing.set()
         if len(units) >= count:
             enough.set()
 

@@ -1,7 +1,6 @@
 """Streams by libav, whatever their framing; and what is said when a stream is not one that can be recorded."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from safe_community_recorder.ingest.source import Address, SourceError
 from safe_community_recorder.media.audio import read_audio_config
 from safe_community_recorder.media.codec import CODECS
 from safe_community_recorder.media.video import AccessUnit, CodecName
+from tests.cameras.gst import gst_camera
 from tests.recorder.footage import encode, encode_sound, groups_of, recorded
 
 
@@ -87,18 +87,8 @@ def adts(frame: bytes) -> bytes:
 @contextmanager
 def served(path: Path, codec: CodecName, sound: str) -> Iterator[tuple[str, Callable[[], list[str]]]]:
     """The file as an RTSP camera: its address, and a function that ends it and tells which streams were set up."""
-    script = str(Path(__file__).with_name("rtsp_file.py"))
-    command = ["/usr/bin/python3", script, str(path), codec, sound]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-
-        def end() -> list[str]:
-            return server.communicate()[0].split()
-
-        yield f"rtsp://127.0.0.1:{port}/stream", end
-        if server.returncode is None:
-            server.communicate()
+    with gst_camera(path, codec, "--sound", sound) as camera:
+        yield camera.url, camera.end
 
 
 @pytest.mark.parametrize(("container", "codec"), [("ts", "h264"), ("flv", "h264"), ("ts", "h265"), ("flv", "h265")])
