@@ -34,6 +34,7 @@ from .retention import (
     served_from_us,
 )
 from .root import ArchiveRoot, RootError, StorageState
+from .threads import DiskThreads
 from .timeline import ClockEvent, Day, Gap, Lock, Observation, Span, clamped, day_of, local_days, spans
 
 _LOGGER = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Archive:
         self._audit = audit or AuditLog(data / "audit.jsonl")
         self._file_s = file_s
         self._on_status = on_status
-        self._disk = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive")
+        self._disk = DiskThreads(_DISK_THREADS)
         # What people ask and what housekeeping does must not wait behind a disk that hangs.
         self._readers = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-reader")
         self._files = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-files")
@@ -137,7 +138,8 @@ class Archive:
                 await self._keep(self._index.close)
         except TimeoutError:
             stuck = True
-        for executor in (self._disk, self._readers, self._files, self._keeper):
+        self._disk.shutdown(wait=not stuck)
+        for executor in (self._readers, self._files, self._keeper):
             executor.shutdown(wait=not stuck, cancel_futures=True)
         self._root.close()
         return not stuck

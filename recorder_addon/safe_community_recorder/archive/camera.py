@@ -108,7 +108,7 @@ class CameraArchive:
 
     def note(self, note: Observation | ClockEvent) -> None:
         """Something that belongs beside the footage."""
-        asyncio.get_running_loop().run_in_executor(self._place.disk, self._work, note)
+        self._place.disk.run(self._work, note)
 
     async def run(self) -> None:
         """Writes what is handed over, until cancelled. What the disk refuses is tried again and again."""
@@ -127,7 +127,7 @@ class CameraArchive:
             async with asyncio.timeout(_FINISH_S):
                 while self._ring and await self._take_first():
                     pass
-                await asyncio.get_running_loop().run_in_executor(self._place.disk, self._work, _Close())
+                await self._place.disk.run(self._work, _Close())
         except TimeoutError:
             self._place.stuck = True
         self.finished = True
@@ -162,7 +162,7 @@ class CameraArchive:
             await asyncio.wait([self._busy[1]])
             self._busy = None
         if self._busy is None:
-            self._busy = item, asyncio.get_running_loop().run_in_executor(self._place.disk, self._work, item)
+            self._busy = item, self._place.disk.run(self._work, item)
             self._writing_since_s = time.monotonic()
         try:
             # Who is cancelled meanwhile finds it here again: nothing is written twice.

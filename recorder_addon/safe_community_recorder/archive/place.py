@@ -1,12 +1,12 @@
 """What all cameras' recordings share: the archive's root, the index, the threads that write, and the rules."""
 
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from .index import Index
 from .layout import FILE_S
 from .retention import Storage
 from .root import ArchiveRoot
+from .threads import DiskThreads
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Place:
 
     root: ArchiveRoot
     index: Index
-    disk: Executor
+    disk: DiskThreads
     storage: Storage
     file_s: int = FILE_S
     writing: set[str] = field(default_factory=set)
