@@ -36,10 +36,10 @@ def common(
 ) -> tuple[Sequence[AccessUnit], Sequence[AccessUnit]]:
     """What both have seen of a stream, from a keyframe on: the pictures of the one and of the other.
 
-    Not from the first one: gst-rtsp-server sends it twice at times to who comes first.
+    Not from the first one: gst-rtsp-server sends the first few pictures twice to who comes first.
     """
     known = {unit.data: number for number, unit in enumerate(theirs)}
-    first = next(number for number, unit in enumerate(ours) if number > 1 and unit.is_key and unit.data in known)
+    first = next(number for number, unit in enumerate(ours) if number > 8 and unit.is_key and unit.data in known)
     begin = known[ours[first].data]
     count = min(len(ours) - first, len(theirs) - begin)
     return ours[first : first + count], theirs[begin : begin + count]

@@ -9,7 +9,8 @@ from ..cause import Cause
 from .source import Address, SourceError
 
 # FFmpeg's own socket timeout. PyAV's `timeout` argument polls: three times the CPU at 96 cameras, and lost data.
-_SOCKET_TIMEOUT_US = 5_000_000
+# It waits once more for the answer to its leave-taking.
+_SOCKET_TIMEOUT_US = 4_000_000
 _PROBED_US = 500_000
 # Over UDP: how long a packet is waited for that others have overtaken, and what the kernel is asked to hold.
 _REORDERING_US = 200_000
