@@ -20,6 +20,9 @@ from tests.cameras.quirks import DialogueQuirks, Login, StreamQuirks
 from tests.cameras.scripted import ScriptedCamera
 from tests.recorder.footage import PICTURE_90K, encode, encode_sound, groups_of
 
+# They take as long as cameras do.
+pytestmark = pytest.mark.process
+
 SIZE = (320, 240)
 
 
@@ -202,7 +205,6 @@ def probe(url: str) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.process
 @pytest.mark.parametrize(
     ("codec", "options", "kinds"),
     [

@@ -19,6 +19,9 @@ from tests.cameras.reading import assert_same, assert_timed, grouped, libav, nat
 from tests.cameras.scripted import ScriptedCamera
 from tests.recorder.footage import PICTURE_90K, Footage, encode, encode_sound
 
+# They take as long as cameras do.
+pytestmark = pytest.mark.process
+
 SIZE = (320, 240)
 FAST_S = 0.01
 COUNT = 45
@@ -422,7 +425,6 @@ async def test_damage_on_the_way_costs_the_pictures_that_it_hit_and_no_more(faul
     assert sum(unit.data in known for unit in units) > (139 if fault == "flood" else 110)
 
 
-@pytest.mark.process
 async def test_what_native_leaves_to_another_way_libav_takes() -> None:
     footage = footage_of("h264").units
     async with ScriptedCamera(footage, login=Login(schemes=("basic", "md5")), pace_s=0.02) as camera:

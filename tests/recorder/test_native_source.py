@@ -15,6 +15,9 @@ from tests.cameras.reading import grouped, libav, native, places, taken
 from tests.cameras.scripted import ScriptedCamera
 from tests.recorder.footage import encode, encode_sound, groups_of
 
+# They take as long as cameras do.
+pytestmark = pytest.mark.process
+
 SIZE = (320, 240)
 
 
@@ -45,7 +48,6 @@ def common(
     return ours[first : first + count], theirs[begin : begin + count]
 
 
-@pytest.mark.process
 @pytest.mark.parametrize(
     ("codec", "b_frames", "slices"),
     [("h264", 0, 1), ("h264", 2, 1), ("h264", 0, 4), ("h265", 0, 1), ("h265", 2, 1)],
@@ -78,7 +80,6 @@ def steps(units: Sequence[AccessUnit], time: str) -> list[int]:
     return [getattr(after, time) - getattr(before, time) for before, after in pairwise(units)]
 
 
-@pytest.mark.process
 async def test_both_sources_date_the_groups_and_the_sound_alike(tmp_path: Path) -> None:
     path = movie(tmp_path / "movie.mp4", groups_of(120, size=SIZE, grain=40, sound_after_us=5_000, sound_frames=200))
     with gst_camera(path, "h264", "--sound", "aac", "--shared") as camera:
