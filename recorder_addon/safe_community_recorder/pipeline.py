@@ -241,7 +241,7 @@ class Pipeline:
             _LOGGER.warning("live stream interrupted", extra={"camera": self.camera.id, "problem": error.strerror})
             self.live.end()
         if unit.is_key and unit.arrival_us - self._watched_us > _SUB_STREAM_SILENCE_US:
-            self._watch.keyframe(unit.video, unit.nals, unit.arrival_us)
+            self._watch.keyframe(unit)
         if self._meter.take(unit) and self._telling.is_allowed(unit.arrival_us):
             numbers = self._meter.numbers(self._host.offset_us)
             if self._telling.is_due(numbers, self._counts(), unit.arrival_us):
@@ -250,7 +250,7 @@ class Pipeline:
     def _sub_unit(self, unit: AccessUnit) -> None:
         if unit.is_key:
             self._watched_us = unit.arrival_us
-            self._watch.keyframe(unit.video, unit.nals, unit.arrival_us)
+            self._watch.keyframe(unit)
 
     def _main_state(self, state: FeedState) -> None:
         self._state = state

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from .media.picture import PictureError, decode_keyframe, to_gray
-from .media.video import VideoFormat
+from .media.video import AccessUnit
 from .utc import SECOND_US
 from .vision.motion import MotionDetector
 
@@ -31,9 +31,9 @@ class Sampler:
         """A camera's eye. `on_motion` is called in the event loop whenever motion begins or ends."""
         return Watch(camera_id, self, on_motion)
 
-    def submit(self, watch: Watch, video: VideoFormat, nals: Sequence[bytes], at_us: int) -> asyncio.Future[bool]:
+    def submit(self, watch: Watch, unit: AccessUnit) -> asyncio.Future[bool]:
         """Lets the thread look at a keyframe."""
-        return asyncio.get_running_loop().run_in_executor(self._thread, watch.look, video, nals, at_us)
+        return asyncio.get_running_loop().run_in_executor(self._thread, watch.look, unit)
 
     def close(self) -> None:
         """Ends the thread; what waits is dropped."""
@@ -52,31 +52,31 @@ class Watch:
         self._forget = False
         self.motion = False
 
-    def keyframe(self, video: VideoFormat, nals: Sequence[bytes], at_us: int) -> None:
+    def keyframe(self, unit: AccessUnit) -> None:
         """A keyframe of the camera; never waits."""
         if self._sampler.idle:
             return
         if self._pending is not None:
             self._sampler.skipped += 1
             return
-        self._pending = asyncio.create_task(self._observe(video, nals, at_us))
+        self._pending = asyncio.create_task(self._observe(unit))
 
-    def look(self, video: VideoFormat, nals: Sequence[bytes], at_us: int) -> bool:
+    def look(self, unit: AccessUnit) -> bool:
         """In the thread: decodes and detects."""
         if self._forget:
             self._forget = False
             self._detector.forget()
-        gray = to_gray(decode_keyframe(video, nals), WIDTH, HEIGHT)
-        return self._detector.observe(gray, at_us / SECOND_US)
+        gray = to_gray(decode_keyframe(unit.video, unit.nals), WIDTH, HEIGHT)
+        return self._detector.observe(gray, unit.arrival_us / SECOND_US)
 
     def blind(self) -> None:
         """The camera is gone: nothing moves that anybody could see."""
         self._forget = True
         self._tell(motion=False)
 
-    async def _observe(self, video: VideoFormat, nals: Sequence[bytes], at_us: int) -> None:
+    async def _observe(self, unit: AccessUnit) -> None:
         try:
-            self._tell(motion=await self._sampler.submit(self, video, nals, at_us))
+            self._tell(motion=await self._sampler.submit(self, unit))
         except PictureError as error:
             _LOGGER.warning("keyframe not decoded", extra={"camera": self._camera_id, "problem": str(error)})
         finally:
