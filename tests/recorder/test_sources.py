@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from safe_community_recorder.cause import Cause
@@ -22,6 +22,7 @@ from safe_community_recorder.media.audio import read_audio_config
 from safe_community_recorder.media.codec import CODECS
 from safe_community_recorder.media.video import AccessUnit, CodecName
 from tests.cameras.gst import gst_camera
+from tests.cameras.reading import taken
 from tests.recorder.footage import encode, encode_sound, groups_of, recorded
 
 
@@ -252,6 +253,52 @@ async def test_another_codec_is_named(tmp_path: Path) -> None:
     assert error is not None
     assert error.cause is Cause.UNSUPPORTED_STREAM
     assert error.detail == "H.264 or H.265 was expected, the camera sends mpeg2video"
+
+
+async def test_what_is_missing_in_mpeg_ts_is_counted_where_it_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "footage.ts"
+    stored(path)
+    whole, _ = await read(str(path))
+    data = path.read_bytes()
+    packets = [data[start : start + 188] for start in range(0, len(data), 188)]
+    pictures = [number for number, packet in enumerate(packets) if packet[1:3] in (b"\x41\x00", b"\x01\x00")]
+    del packets[pictures[len(pictures) // 2]]
+    path.write_bytes(b"".join(packets))
+    source = PyAVSource(Address(str(path)), asyncio.get_running_loop())
+    units, _ = await taken(source)
+    assert len(units) >= len(whole) - 1
+    assert {unit.lost_packets for unit in whole} == {0}
+    assert sum(unit.lost_packets for unit in units) == source.lost_packets == 1
+
+
+@pytest.mark.parametrize("container", ["ts", "flv", "mp4"])
+@given(st.data())
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_comes_a_source_ends_with_a_reason(tmp_path: Path, container: str, data: st.DataObject) -> None:
+    path = tmp_path / f"footage.{container}"
+    if not path.exists():
+        stored(path)
+    bad = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 30))):
+        bad[data.draw(st.integers(0, len(bad) - 1))] = data.draw(st.integers(0, 255))
+    (tmp_path / "bad").write_bytes(bad[: data.draw(st.integers(1, len(bad)))])
+    units, error = asyncio.run(read(str(tmp_path / "bad"), audio=data.draw(st.booleans())))
+    assert error is not None
+    # That is what is said of defects of ours.
+    assert not error.detail.startswith("the stream cannot be read")
+    assert all(unit.nals for unit in units)
+
+
+async def test_a_stream_that_breaks_off_before_its_codec_is_known_is_one_that_cannot_be_recorded(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "footage.flv"
+    stored(path)
+    path.write_bytes(path.read_bytes()[:199])
+    units, error = await read(str(path))
+    assert units == []
+    assert error is not None
+    assert error.detail == "H.264 or H.265 was expected, the camera sends something unknown"
 
 
 async def test_what_is_no_stream_at_all_is_said_without_the_password(tmp_path: Path) -> None:

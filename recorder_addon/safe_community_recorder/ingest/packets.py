@@ -29,9 +29,15 @@ _CAPTURED = 24
 _RECORD_VERSION = b"\x01"
 
 
+def codec_name(stream: av.VideoStream | av.AudioStream) -> str:
+    """libav's name of the stream's codec."""
+    # Whatever its type says, there is no context where libav does not know the codec.
+    return getattr(stream.codec_context, "name", "something unknown")
+
+
 def codec_of(stream: av.VideoStream) -> Codec | None:
     """The stream's codec if it can be recorded."""
-    return _CODECS.get(stream.codec_context.name)
+    return _CODECS.get(codec_name(stream))
 
 
 class Pictures:
@@ -119,10 +125,10 @@ class Sounds:
     def __init__(self, stream: av.AudioStream) -> None:
         self.audio: AudioFormat | None = None
         self._said = False
-        extradata = stream.codec_context.extradata
-        if stream.codec_context.name != "aac":
-            self._refuse(f"AAC was expected, the camera sends {stream.codec_context.name}")
-        elif extradata:
+        name = codec_name(stream)
+        if name != "aac":
+            self._refuse(f"AAC was expected, the camera sends {name}")
+        elif extradata := stream.codec_context.extradata:
             self._learn(lambda: read_audio_config(extradata))
 
     def take(self, packet: av.Packet[Stream]) -> list[AudioUnit]:

@@ -22,7 +22,7 @@ from ..media.bits import BitstreamError
 from ..media.video import AccessUnit
 from .libav import options_of
 from .mjpeg import JpegPictures
-from .packets import Pictures, Sounds, codec_of
+from .packets import Pictures, Sounds, codec_name, codec_of
 from .source import Address, SourceError, Way
 
 _LOGGER = logging.getLogger(__name__)
@@ -167,7 +167,8 @@ class PyAVSource:
         with self._opened() as container:
             self._packet_s, self._is_open = time.monotonic(), True
             streams = container.streams.video
-            heard = tuple(_SOUND_NAMES.get(s.codec_context.name, s.codec_context.name) for s in container.streams.audio)
+            names = [codec_name(stream) for stream in container.streams.audio]
+            heard = tuple(_SOUND_NAMES.get(name, name) for name in names)
             # Where sound is not asked for, RTSP does not tell of it either.
             self.sound = heard if heard or not self._url.startswith("rtsp") else None
             if not streams:
@@ -193,7 +194,7 @@ class PyAVSource:
         codec = codec_of(stream)
         if codec is not None:
             return Pictures(stream, codec)
-        name = stream.codec_context.name
+        name = codec_name(stream)
         if name != "mjpeg":
             raise SourceError(Cause.UNSUPPORTED_STREAM, f"H.264 or H.265 was expected, the camera sends {name}")
         self.transcodes = True
