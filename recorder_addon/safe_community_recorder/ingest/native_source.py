@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -133,7 +134,8 @@ def _told(error: Exception) -> Exception:
         case socket.gaierror():
             return SourceError(Cause.CAMERA_UNREACHABLE, "the camera's name is not known")
         case OSError():
-            reason = error.strerror or str(error) or type(error).__name__
+            # asyncio writes the address where the reason should be.
+            reason = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
             return SourceError(Cause.CAMERA_UNREACHABLE, f"the camera cannot be reached: {reason}")
         case BitstreamError():
             return SourceError(Cause.CORRUPT_STREAM, f"the camera's stream cannot be read: {error}")
