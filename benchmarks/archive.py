@@ -23,7 +23,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -38,6 +37,7 @@ from safe_community_recorder.archive.layout import relative_path
 from safe_community_recorder.archive.place import Place
 from safe_community_recorder.archive.retention import Storage, decide
 from safe_community_recorder.archive.root import ArchiveRoot
+from safe_community_recorder.archive.threads import DiskThreads
 from safe_community_recorder.archive.timeline import Gap, Span
 from safe_community_recorder.archive.writer import RecordingWriter
 from safe_community_recorder.cause import Cause
@@ -430,7 +430,7 @@ def measure_writing(folder: Path) -> dict[str, float]:
     result: dict[str, float] = {}
     data = folder / "data"
     data.mkdir()
-    place = Place(ArchiveRoot(folder / "archive", data), Index(data / "index.sqlite"), ThreadPoolExecutor(1), Storage())
+    place = Place(ArchiveRoot(folder / "archive", data), Index(data / "index.sqlite"), DiskThreads(1), Storage())
     walls: dict[str, list[float]] = {"ours": [], "bare": []}
     processors: dict[str, list[float]] = {"ours": [], "bare": []}
     for number in range(_WRITING_ROUNDS):
