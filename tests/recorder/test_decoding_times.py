@@ -74,6 +74,17 @@ def test_a_stream_in_order_stays_in_order_when_its_beginning_comes_twice() -> No
     assert all(two.dts_90k > one.dts_90k for one, two in pairwise(timed))
 
 
+@pytest.mark.parametrize("held", [0, 1])
+@pytest.mark.parametrize("jump_s", [-9, -2, 9, 3_600])
+def test_a_clock_that_is_set_is_no_reordering(jump_s: int, held: int) -> None:
+    before = groups(2, 0)
+    after = [picture(unit.pts_90k + jump_s * 90_000, is_key=unit.is_key) for unit in groups(4, 0)[24:]]
+    timed = decoded([*before, *after], held)
+    # From the second picture after the jump on each lasts as long as it should.
+    assert {two.dts_90k - one.dts_90k for one, two in pairwise(timed[25:])} == {STEP}
+    assert all(unit.pts_90k - unit.dts_90k in (0, STEP) for unit in timed[25:])
+
+
 def test_reordering_that_nothing_had_announced_is_noticed() -> None:
     timed = decoded(groups(4, 2), 0)
     last = [number for number, unit in enumerate(timed) if unit.is_key][-1]

@@ -6,15 +6,16 @@ may be held back. That is how decoders reckon, too (H.264 §C.4.5.3), and libav.
 
 from collections.abc import Sequence
 from copy import replace
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from itertools import pairwise
 
 from ...media.video import AccessUnit
 
 _USUAL_STEP_90K = 3_600
 _MOST_HELD = 16
-# A picture shown further before the last than this is not reordered: the camera's clock has jumped.
-_LONGEST_REORDERING_90K = 10 * 90_000
+# A picture shown further before or behind the last than this is not reordered: the camera's clock has jumped.
+_LONGEST_REORDERING_90K = 90_000
+_LONGEST_PICTURE_90K = 10 * 90_000
 # So many pictures with one time are a camera that counts coarsely; more have no time at all.
 _MOST_AT_ONCE = 3
 
@@ -63,10 +64,16 @@ class DecodingTimes:
             self._first.append(unit)
             return self._begin(self._first) if len(self._first) > self._held else ()
         self._at_once = self._at_once + 1 if pts_90k == self._last_pts_90k else 0
-        if abs(pts_90k - self._last_pts_90k) > _LONGEST_REORDERING_90K or self.stands_still:
+        on_90k = pts_90k - self._last_pts_90k
+        if self.stands_still:
             # Without an order there is nothing to reckon with. What the times are worth is the camera clock's business.
             self._shown.clear()
             return (self._timed(unit, pts_90k),)
+        if not -_LONGEST_REORDERING_90K <= on_90k <= _LONGEST_PICTURE_90K:
+            self._shown.clear()
+            self._keyframe_90k = None
+            self._begin_group(pts_90k)
+            return (self._timed(unit, heappushpop(self._shown, pts_90k)),)
         if unit.is_key and pts_90k <= self._last_dts_90k:
             self._went_back = True
         if not self._held and not self._at_once and not self._went_back:
