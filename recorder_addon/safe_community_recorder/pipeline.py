@@ -232,9 +232,8 @@ class Pipeline:
         # Footage comes first: whatever happens to a viewer must not touch it.
         if self._builder is not None:
             self._builder.push(unit)
-            if self._builder.undated and self._recording is not None and not self._undated:
-                self._recording.interrupted(Cause.CLOCK_UNSET)
-            self._undated = self._builder.undated
+            if unit.is_key:
+                self._group_completed(self._builder.undated)
         try:
             self.live.push(unit)
         except FFmpegError as error:
@@ -246,6 +245,11 @@ class Pipeline:
             numbers = self._meter.numbers(self._host.offset_us)
             if self._telling.is_due(numbers, self._counts(), unit.arrival_us):
                 self._on_change(self)
+
+    def _group_completed(self, undated: bool) -> None:
+        if undated and not self._undated and self._recording is not None:
+            self._recording.interrupted(Cause.CLOCK_UNSET)
+        self._undated = undated
 
     def _sub_unit(self, unit: AccessUnit) -> None:
         if unit.is_key:

@@ -95,10 +95,7 @@ class CameraClock:
         self._drift_told = False
         self._key: AccessUnit | None = None
         self._senseless_groups = 0
-
-    @property
-    def _senseless(self) -> bool:
-        return self._senseless_groups >= _SENSELESS_GROUPS
+        self._senseless = False
 
     def seen(self, unit: AccessUnit) -> _Epoch:
         """Learns from a picture's arrival; the epoch to which the picture belongs."""
@@ -153,6 +150,7 @@ class CameraClock:
         if took_us > SECOND_US // 5 and not _SLOWEST <= lasted_us / took_us <= _FASTEST:
             self._senseless_groups += 1
             if self._senseless_groups == _SENSELESS_GROUPS:
+                self._senseless = True
                 self._tell(ClockChange.CAMERA_SENSELESS, 0, key)
         elif not self._senseless:
             self._senseless_groups = 0

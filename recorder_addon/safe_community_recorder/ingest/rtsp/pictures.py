@@ -21,6 +21,8 @@ _START, _END = 0x80, 0x40
 _LONGEST_PICTURE_BYTES = 16 << 20
 _MARKERS_TO_TRUST = 10
 _NEVER = -1 << 30
+# A camera that puts start codes into its pictures does so from the first keyframe on.
+_KEYS_TO_CHECK = 3
 # Framing and RTP header, between one payload and the next.
 _OVERHEAD_BYTES = 16
 _WAITING_SOUND = 500
@@ -66,6 +68,7 @@ class Pictures:
         self._has_picture = self._is_key = self._prefix_is_key = self._marked = self._start_codes = False
         self._lost = 0
         self._markers_right = 0
+        self._keys_to_check = _KEYS_TO_CHECK
         for nal in parameter_sets:
             self._learn(nal)
 
@@ -247,7 +250,7 @@ class Pictures:
             return
         parts = self._parts
         is_slice, begins_group = self._is_slice, self._begins_group
-        if begins_group or self._start_codes or not is_slice:
+        if not is_slice or self._start_codes or (begins_group and self._keys_to_check):
             whole = b"".join(parts[at + 1 :])
             if b"\0\0\1" in whole:
                 # Inside of a NAL unit these bytes cannot stand: there are several.
@@ -263,6 +266,8 @@ class Pictures:
                     self._learn(whole)
                     return
                 begins_group = self._codec.begins_group(whole)
+            elif begins_group:
+                self._keys_to_check -= 1
             parts[at:] = (len(whole).to_bytes(4), whole)
         else:
             parts[at] = (self._bytes - self._bytes_before).to_bytes(4)
@@ -274,10 +279,12 @@ class Pictures:
 
     def _learn(self, nal: bytes) -> None:
         """A parameter set; one that makes no sense is left out."""
+        known = self._sets.video
         try:
             self._sets.take((nal,))
-            if self._codec.nal_type(nal) == self._codec.sps_type:
-                self._times.holds(self._codec.sequence_parameters(nal).reordered)
+            video = self._sets.video
+            if video is not None and video is not known:
+                self._times.holds(self._codec.sequence(video.parameter_sets).reordered)
         except BitstreamError:
             self.invalid += 1
 
