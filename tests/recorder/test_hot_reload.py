@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from safe_community_recorder import camera_file
+from safe_community_recorder.archive.recovery import read_file
 from tests.recorder.contract import refused, validate
 from tests.world import CAMERA_PASSWORD, Cameras, Recorder, simulated_cameras, wait_until
 
@@ -79,6 +80,8 @@ def test_a_camera_comes_and_goes_and_the_other_one_never_blinks(recorder: Record
     recorder.write_camera_file([school])
     takes_at_most(2, lambda: order(recorder) == ["school"])
     wait_until(lambda: village.connections()["stop/main"] == 0)
+    # The connection goes first, then what has come is written and the file closed.
+    wait_until(lambda: read_file(written).closed)
     size = written.stat().st_size
     refused(recorder.ask("/api/v1/cameras/stop"), 404, "unknown_camera")
 
