@@ -10,7 +10,7 @@ from typing import Literal
 from safe_community_recorder.media.cmaf import Group
 from safe_community_recorder.media.video import CodecName
 from tests.cameras.cable import Cable
-from tests.recorder.footage import recorded
+from tests.recorder.footage import groups_of, recorded
 
 USER, PASSWORD = "camera", "secret"
 
@@ -53,4 +53,13 @@ def gst_camera(
 def movie(path: Path, groups: Sequence[Group]) -> Path:
     """Groups of pictures as a file that such a server can serve."""
     path.write_bytes(recorded(groups)[0])
+    return path
+
+
+def transport_stream(tmp_path: Path, pictures: int = 30) -> Path:
+    """Footage as MPEG-TS."""
+    path = tmp_path / "footage.ts"
+    if not path.exists():
+        source = str(movie(tmp_path / "footage.mp4", groups_of(pictures)))
+        subprocess.run(["ffmpeg", "-loglevel", "error", "-i", source, "-c", "copy", str(path)], check=True)
     return path

@@ -7,7 +7,7 @@ from itertools import pairwise
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.clock import HostClock
 from safe_community_recorder.ingest.beat import Beat
-from safe_community_recorder.ingest.gop import CameraClock, Continuity, GroupBuilder
+from safe_community_recorder.ingest.gop import CameraClock, Continuity, GroupBuilder, Host
 from safe_community_recorder.ingest.native_source import NativeSource
 from safe_community_recorder.ingest.pyav_source import PyAVSource
 from safe_community_recorder.ingest.source import Address, Source, SourceError
@@ -88,19 +88,19 @@ def native(url: str, *, audio: bool = False, certificate: str | None = None) -> 
     return NativeSource(Address(url, audio=audio, certificate=certificate), Beat())
 
 
-def libav(url: str, *, audio: bool = False) -> Source:
+def libav(url: str, *, audio: bool = False) -> PyAVSource:
     """libav's way to an address."""
     return PyAVSource(Address(url, audio=audio), asyncio.get_running_loop())
 
 
-def grouped(units: Sequence[AccessUnit]) -> list[Group]:
-    """The groups that are written."""
+def grouped(units: Sequence[AccessUnit], host: Host | None = None) -> list[Group]:
+    """The groups that are written, dated by this host's clock or else by the machine's."""
     groups: list[Group] = []
 
     def take(group: Group, _hole: Cause) -> None:
         groups.append(group)
 
-    host = HostClock()
+    host = host or HostClock()
     builder = GroupBuilder(host, CameraClock(host), Continuity(), take)
     for unit in units:
         builder.push(unit)

@@ -4,8 +4,6 @@ Independent of the recorder's own RTSP, so that both can be held against each ot
 """
 
 import asyncio
-import base64
-import hashlib
 import secrets
 import ssl
 import time
@@ -20,6 +18,7 @@ from urllib.parse import quote
 from safe_community_recorder.media.audio import AudioFormat
 from safe_community_recorder.media.video import AccessUnit
 from tests.cameras.description import describe, stream_address
+from tests.cameras.door import Door
 from tests.cameras.quirks import DialogueQuirks, Login, StreamQuirks
 from tests.cameras.stream import PICTURE_90K, PictureStream, SoundStream
 
@@ -133,8 +132,7 @@ class _Call:
         self._writer = writer
         self._url = ""
         self._session = secrets.token_hex(4)
-        self._nonce = ""
-        self._nonce_uses = 0
+        self._door = Door(camera.login)
         self._nonce_renewed = False
         self._ssrcs = {0: 0x00C0FFEE, 1: 0x0B0E}
         self._channels: dict[int, int] = {}
@@ -203,9 +201,9 @@ class _Call:
     async def _answer(self, asked: Asked) -> bool:
         """False to hang up."""
         quirks = self._camera.dialogue
-        if asked.method != "OPTIONS" and not self._is_let_in(asked):
+        if asked.method != "OPTIONS" and not self._door.lets_in(asked.method, asked.headers.get("authorization", "")):
             self._camera.seen.refusals += 1
-            await self._say(asked, 401, "Unauthorized", *self._challenges())
+            await self._say(asked, 401, "Unauthorized", *self._door.challenges())
             return True
         if quirks.status is not None and quirks.status[0] == asked.method:
             await self._say(asked, *quirks.status[1:])
@@ -347,8 +345,8 @@ class _Call:
                 await self._say(asked, 501, "Not Implemented")
             case "new nonce" if not self._nonce_renewed:
                 self._nonce_renewed = True
-                self._nonce = ""
-                await self._say(asked, 401, "Unauthorized", *self._challenges())
+                self._door.forget()
+                await self._say(asked, 401, "Unauthorized", *self._door.challenges())
             case "new nonce":
                 await self._say(asked, 200, "OK", self._session_header())
 
@@ -381,74 +379,9 @@ class _Call:
         self._writer.write(end.join([*lines, "", ""]).encode() + body)
         await self._writer.drain()
 
-    # --- who is let in ------------------------------------------------------------------------------------------------
-
-    def _challenges(self) -> list[tuple[str, str]]:
-        login = self._camera.login or Login()
-        stale = bool(self._nonce) and login.says_stale
-        self._nonce, self._nonce_uses = secrets.token_hex(16), 0
-        challenges = []
-        for scheme in login.schemes:
-            value = 'Basic realm="camera"'
-            if scheme != "basic":
-                value = f'Digest realm="camera, door", nonce="{self._nonce}", algorithm={scheme.upper()}'
-                value += ', qop="auth"' if login.quality else ""
-                value += ", stale=TRUE" if stale else ""
-            challenges.append(("WWW-Authenticate", value))
-        return challenges
-
-    def _is_let_in(self, asked: Asked) -> bool:
-        login = self._camera.login
-        if login is None:
-            return True
-        given = asked.headers.get("authorization", "")
-        if given.startswith("Basic "):
-            right = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
-            return "basic" in login.schemes and given.removeprefix("Basic ") == right
-        if not given.startswith("Digest ") or not self._nonce:
-            return False
-        values = _digest_values(given.removeprefix("Digest "))
-        if values.get("nonce") != self._nonce or values.get("response") != _digest(login, asked.method, values):
-            # A wrong answer is no stale one.
-            self._nonce = ""
-            return False
-        self._nonce_uses += 1
-        return self._nonce_uses <= login.nonce_lasts
-
 
 def _methods(quirks: DialogueQuirks) -> str:
     methods = ["OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN"]
     if quirks.keep_alive != "options only":
         methods.append("GET_PARAMETER")
     return ", ".join(methods)
-
-
-def _digest_values(text: str) -> dict[str, str]:
-    values = {}
-    while text:
-        name, _, text = text.partition("=")
-        if text.startswith('"'):
-            value, _, text = text[1:].partition('"')
-            text = text.partition(",")[2]
-        else:
-            value, _, text = text.partition(",")
-        values[name.strip(" ,").lower()] = value.strip()
-    return values
-
-
-def _digest(login: Login, method: str, values: Mapping[str, str]) -> str:
-    """The answer that is right (RFC 7616 §3.4.1, RFC 2617 without qop)."""
-    name = values.get("algorithm", "MD5").lower()
-    if name not in login.schemes or values.get("username") != login.user:
-        return "never"
-
-    def hashed(text: str) -> str:
-        algorithm = hashlib.sha256 if name == "sha-256" else hashlib.md5
-        return algorithm(text.encode(), usedforsecurity=False).hexdigest()
-
-    first = hashed(f"{login.user}:{values.get('realm')}:{login.password}")
-    second = hashed(f"{method}:{values.get('uri')}")
-    nonce = values.get("nonce")
-    if "qop" in values:
-        return hashed(f"{first}:{nonce}:{values.get('nc')}:{values.get('cnonce')}:{values['qop']}:{second}")
-    return hashed(f"{first}:{nonce}:{second}")

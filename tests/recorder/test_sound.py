@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safe_community_recorder.cause import Cause
-from safe_community_recorder.ingest.gop import CameraClock, Continuity, GroupBuilder
 from safe_community_recorder.media.audio import AudioUnit, is_adts, read_audio_config, split_adts
 from safe_community_recorder.media.bits import BitstreamError
 from safe_community_recorder.media.cmaf import Group
 from safe_community_recorder.media.reading import read_recording
 from safe_community_recorder.media.video import AccessUnit
+from tests.cameras.reading import grouped
 from tests.recorder.footage import encode, recorded
 
 NOW_US = 1_795_330_489_000_000
@@ -58,21 +57,6 @@ def stream(seconds: int, late_90k: int, begins_90k: int, lost: frozenset[int] = 
     return units
 
 
-def grouped(units: Sequence[AccessUnit]) -> list[Group]:
-    """The groups that are written."""
-    groups: list[Group] = []
-
-    def take(group: Group, _hole: Cause) -> None:
-        groups.append(group)
-
-    host = Host()
-    builder = GroupBuilder(host, CameraClock(host), Continuity(), take)
-    for unit in units:
-        builder.push(unit)
-    builder.flush()
-    return groups
-
-
 def heard(groups: Sequence[Group]) -> list[tuple[int, float]]:
     """Number and time of each frame in the file that is written of these groups, in seconds of the file."""
     data, _ = recorded(groups, closed=True)
@@ -92,7 +76,7 @@ def heard(groups: Sequence[Group]) -> list[tuple[int, float]]:
 def test_every_frame_is_in_the_file_once_and_at_its_time(late_90k: int, begins_90k: int) -> None:
     units = stream(5, late_90k, begins_90k)
     sent = [int(frame.data) for unit in units for frame in unit.audio_units]
-    frames = heard(grouped(units))
+    frames = heard(grouped(units, Host()))
     assert [number for number, _ in frames] == sent
     for number, at_s in frames:
         assert at_s == pytest.approx((begins_90k + number * FRAME_90K) / 90_000, abs=2 / AUDIO.sample_rate)
@@ -100,14 +84,14 @@ def test_every_frame_is_in_the_file_once_and_at_its_time(late_90k: int, begins_9
 
 @given(st.frozensets(st.integers(0, 60), max_size=30))
 def test_lost_frames_leave_silence_and_do_not_shift_the_others(lost: frozenset[int]) -> None:
-    frames = heard(grouped(stream(5, 0, 450, lost)))
+    frames = heard(grouped(stream(5, 0, 450, lost), Host()))
     assert not {number for number, _ in frames} & lost
     for number, at_s in frames:
         assert at_s == pytest.approx((450 + number * FRAME_90K) / 90_000, abs=2 / AUDIO.sample_rate)
 
 
 def test_what_was_heard_before_a_file_begins_is_left_out_frame_by_frame() -> None:
-    groups = grouped(stream(5, 20_000, 0))
+    groups = grouped(stream(5, 20_000, 0), Host())
     later = heard(groups[2:])
     assert [number for number, _ in later] == list(range(later[0][0], later[-1][0] + 1))
     assert 0 <= later[0][1] < FRAME_90K / 90_000
