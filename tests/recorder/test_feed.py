@@ -77,23 +77,42 @@ def test_cameras_that_are_away_together_are_not_asked_together(seed: int) -> Non
     assert most_within(sorted(first_s), 1.0) < CAMERAS / 3
 
 
+def goes_at_once(turns: Turns) -> bool:
+    """Whether it is the caller's turn without any waiting, however busy the machine is."""
+    turn = turns.come()
+    try:
+        turn.send(None)
+    except StopIteration:
+        return True
+    turn.close()
+    return False
+
+
 async def test_a_single_camera_waits_for_nobody_and_many_come_one_after_the_other() -> None:
     turns, begun_s = Turns(), time.monotonic()
-    await turns.come()
-    assert time.monotonic() - begun_s < 0.02
-    came_s = []
+    assert goes_at_once(turns)
+    assert not goes_at_once(turns)
+    came = []
 
-    async def come() -> None:
+    async def come(number: int) -> None:
         await turns.come()
-        came_s.append(time.monotonic())
+        came.append(number)
 
-    await asyncio.gather(*(come() for _ in range(20)))
-    assert min(after - before for before, after in pairwise([begun_s, *came_s])) > 0.03
-    assert came_s[-1] - begun_s < 1.5
+    await asyncio.gather(*(come(number) for number in range(20)))
+    assert time.monotonic() - begun_s >= 20 * 0.049
+    assert came == list(range(20))
     await asyncio.sleep(0.1)
-    begun_s = time.monotonic()
-    await turns.come()
-    assert time.monotonic() - begun_s < 0.02
+    assert goes_at_once(turns)
+
+
+async def test_when_the_machine_was_held_up_those_who_waited_still_come_one_after_the_other() -> None:
+    turns = Turns()
+    waiting = [asyncio.create_task(turns.come()) for _ in range(20)]
+    asyncio.get_running_loop().call_soon(time.sleep, 1.2)
+    await asyncio.sleep(0.01)
+    going_s = time.monotonic()
+    await asyncio.gather(*waiting)
+    assert time.monotonic() - going_s >= 18 * 0.049
 
 
 async def test_after_a_short_outage_119_cameras_come_back_within_seconds_but_not_in_the_same_one() -> None:
@@ -139,8 +158,8 @@ async def test_after_a_short_outage_119_cameras_come_back_within_seconds_but_not
             feed.cancel()
         await asyncio.gather(*feeds, return_exceptions=True)
     again_s = asked_s[before:]
-    assert most_within(again_s, 1.0) <= 21
-    assert most_within(sorted(connected.values()), 1.0) <= 42
+    assert most_within(again_s, 1.0) < CAMERAS / 3
+    assert most_within(sorted(connected.values()), 1.0) < CAMERAS / 2
     assert min(connected.values()) - back_s < 3
     assert max(connected.values()) - back_s < 20
 

@@ -90,15 +90,20 @@ class Turns:
     """Lets connections begin one after the other, each a moment after the one before, whoever wants how many."""
 
     def __init__(self) -> None:
-        self._next_s = 0.0
+        self._line = asyncio.Lock()
+        self._last_s = 0.0
 
     async def come(self) -> None:
-        """Returns when it is the caller's turn: at once, unless others have just begun or wait."""
-        now_s = time.monotonic()
-        turn_s = max(now_s, self._next_s)
-        self._next_s = turn_s + _TURN_S
-        if turn_s > now_s:
-            await asyncio.sleep(turn_s - now_s)
+        """Returns when it is the caller's turn: at once, unless others have just begun or wait.
+
+        The moment is kept after those who really went, not after a plan: what a busy machine held up would
+        otherwise go all at once when it is free again.
+        """
+        async with self._line:
+            early_s = self._last_s + _TURN_S - time.monotonic()
+            if early_s > 0:
+                await asyncio.sleep(early_s)
+            self._last_s = time.monotonic()
 
 
 class Feed:
