@@ -75,7 +75,7 @@ class DialogueQuirks:
         come then, ssrc with a space before it and of five digits (Hikvision: retina 128; mediamtx 396).
     rtp_info: missing (VStarcam: retina 10), of a wrong sequence (Hikvision, Tapo: retina 0.4.6), senseless (OMNY:
         moonfire-nvr 224, Laureii: retina 117).
-    early_data: packets come before the answer to PLAY (v4l2rtspserver: retina 0.3.6).
+    early_data: so many pictures come before the answer to PLAY (v4l2rtspserver: retina 0.3.6).
     calls: the camera asks something in the midst of the stream, and hangs up on who does not answer.
     redirect: 301 or 302 (go2rtc 565, 1480, 1881) to another camera's address, or to itself for ever.
     status: what DESCRIBE or SETUP is refused with: 404, 453, 503 and 461 (no TCP: RTSPtoWebRTC 195).
@@ -93,7 +93,7 @@ class DialogueQuirks:
     changing_session: bool = False
     channels: Literal["asked", "other", "none", "untrue", "odd ssrc"] = "asked"
     rtp_info: Literal["right", "missing", "wrong", "senseless"] = "right"
-    early_data: bool = False
+    early_data: int = 0
     calls: Literal["none", "OPTIONS", "ANNOUNCE"] = "none"
     redirect: str | None = None
     redirect_status: RedirectStatus = 302

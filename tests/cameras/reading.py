@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from safe_community_recorder.cause import Cause
-from safe_community_recorder.clock import HostClock
+from safe_community_recorder.clock import HostClock, steady_us
 from safe_community_recorder.ingest.beat import Beat
 from safe_community_recorder.ingest.gop import CameraClock, Continuity, GroupBuilder, Host
 from safe_community_recorder.ingest.native_source import NativeSource
@@ -21,9 +21,11 @@ async def taken(
 ) -> tuple[list[AccessUnit], SourceError | None]:
     """The first `count` access units, or those until the source ended or the time was up; and why it ended.
 
-    `flowing` is set when the first one comes.
+    `flowing` is set when the first one comes. Of the native source, each has come when it says it has; libav is given
+    what it has kept back while it opened, and the source reckons when that came.
     """
     units: list[AccessUnit] = []
+    begun_us = steady_us()
     enough = asyncio.Event()
 
     def deliver(unit: AccessUnit) -> None:
@@ -47,6 +49,8 @@ async def taken(
         waiting.cancel()
         await asyncio.gather(running, waiting, return_exceptions=True)
         await source.close()
+    if isinstance(source, NativeSource):
+        assert all(begun_us <= unit.arrival_us <= steady_us() for unit in units)
     return units[:count], error
 
 

@@ -288,8 +288,9 @@ class _Call:
             pictures = PictureStream(camera.units, camera.stream, self._channels[0], begin_us, self._ssrcs[0])
         if 1 in self._channels and camera.sound is not None:
             sounds = SoundStream(*camera.sound, self._channels[1], begin_us, self._ssrcs[1])
-        if quirks.early_data and pictures is not None:
-            self._writer.writelines(pictures.picture())
+        if pictures is not None:
+            for _ in range(quirks.early_data):
+                self._writer.writelines(pictures.picture())
         headers = [("Range", "npt=0.000-"), self._session_header()]
         infos = []
         for number, source in enumerate((pictures, sounds)):

@@ -1,7 +1,11 @@
 """Cameras deviate: whatever of it is known gives the right pictures at the right times, or a refusal that helps."""
 
 import asyncio
+import socket
+import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import replace
 from itertools import pairwise
 from pathlib import Path
@@ -212,7 +216,8 @@ DIALOGUE_QUIRKS = [
     DialogueQuirks(rtp_info="missing"),
     DialogueQuirks(rtp_info="wrong"),
     DialogueQuirks(rtp_info="senseless"),
-    DialogueQuirks(early_data=True),
+    DialogueQuirks(early_data=1),
+    DialogueQuirks(early_data=4),
     DialogueQuirks(calls="OPTIONS"),
     DialogueQuirks(calls="ANNOUNCE"),
     DialogueQuirks(description="many types"),
@@ -444,3 +449,30 @@ async def test_a_camera_with_tls_is_as_fast_as_one_in_the_clear(tmp_path: Path) 
     assert error is None
     assert len(units) == 100
     assert_same(units, footage)
+
+
+async def test_a_camera_that_floods_instead_of_answering_holds_up_nobody() -> None:
+    frame = b"$\x09\x04\x00" + bytes(1_024)
+    blocks = 64 * frame
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def flood() -> None:
+            with suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    while True:
+                        connection.sendall(blocks)
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        running = asyncio.create_task(taken(native(f"rtsp://127.0.0.1:{server.getsockname()[1]}/")))
+        longest_s, looked_s = 0.0, time.monotonic()
+        while not running.done():
+            await asyncio.sleep(0.01)
+            longest_s, looked_s = max(longest_s, time.monotonic() - looked_s), time.monotonic()
+        units, error = await running
+        flooding.join()
+    assert units == []
+    assert error is not None
+    assert error.cause is Cause.CAMERA_UNREACHABLE
+    assert longest_s < 2

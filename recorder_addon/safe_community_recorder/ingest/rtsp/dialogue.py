@@ -1,6 +1,10 @@
 """Requests and answers over one RTSP connection (RFC 2326), as client."""
 
+import asyncio
+from collections.abc import Callable
+
 from ...cause import Cause
+from ...clock import steady_us
 from ..source import SourceError
 from .authentication import Authenticator
 from .interleaved import Interleaved
@@ -11,14 +15,21 @@ from .wire import Wire
 _UNAUTHORIZED, _FORBIDDEN, _UNSUPPORTED_TRANSPORT = 401, 403, 461
 _SESSION_NOT_FOUND = 454
 _NOT_HERE = frozenset({405, 501, 551})
+# How much is read of one camera at a time: no camera, however wild, takes the others' time.
+_MOST_READS = 8
 _AGENT = ("User-Agent", "Safe Community")
 
 
 class Dialogue:
-    """Asks, waits for answers, and answers what the camera asks. `interleaved` is fed whenever something is awaited."""
+    """Asks, waits for answers, and answers what the camera asks.
+
+    Pictures may come together with any answer: whatever is received goes to `interleaved`, and `on_receive` hears the
+    steady time before.
+    """
 
     def __init__(self, wire: Wire, authenticator: Authenticator) -> None:
         self.interleaved = Interleaved({}, self._take, lambda *_: None)
+        self.on_receive: Callable[[int], None] = lambda _now_us: None
         self._wire = wire
         self._authenticator = authenticator
         self._number = 0
@@ -44,6 +55,20 @@ class Dialogue:
                 return answer
             if not self._authenticator.challenged(answer.headers.get_all("WWW-Authenticate")):
                 raise SourceError(Cause.AUTHENTICATION_REFUSED, self._authenticator.refusal)
+
+    def receive(self) -> bool:
+        """Takes what has come, of one camera not more than its share; False if more is there already.
+
+        Raises OSError and BitstreamError.
+        """
+        self.on_receive(steady_us())
+        for _ in range(_MOST_READS):
+            data = self._wire.receive()
+            if data:
+                self.interleaved.feed(data)
+            if self._wire.is_drained(data):
+                return True
+        return False
 
     def begin_to_play(self, url: str, session: str, methods: frozenset[str]) -> None:
         """From now on `keep_alive` keeps this session."""
@@ -75,10 +100,11 @@ class Dialogue:
 
     async def _answered(self) -> Response:
         self._answer = None
+        is_drained = True
         while self._answer is None:
-            await self._wire.readable()
-            while data := self._wire.receive():
-                self.interleaved.feed(data)
+            # Who floods is left alone for a moment, too, so that others and the time limit get their turn.
+            await (self._wire.readable() if is_drained else asyncio.sleep(0))
+            is_drained = self.receive()
         return self._answer
 
     def _take(self, message: Request | Response) -> None:

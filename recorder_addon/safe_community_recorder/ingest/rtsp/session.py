@@ -11,8 +11,6 @@ from .rtp import RtpTrack
 from .sound import SoundTrack
 from .wire import Wire
 
-# How much is read of one camera in a beat: no camera, however wild, takes the others' time.
-_MOST_READS = 8
 _REPORT_EVERY_US = 5 * SECOND_US
 _LONGEST_KEEP_ALIVE_US = 30 * SECOND_US
 _FIRST_CONTROL, _LAST_CONTROL = 192, 223
@@ -45,6 +43,7 @@ class RtspSession:
         self.received_us = self._reported_us = self._kept_us = steady_us()
         """When something of the pictures has last come, on the steady clock."""
         dialogue.interleaved.on_unknown = self._unknown
+        dialogue.on_receive = self._arrive
 
     @property
     def lost_packets(self) -> int:
@@ -76,14 +75,8 @@ class RtspSession:
 
     def drain(self) -> None:
         """Takes what has come, and says what is due."""
-        now_us = self.pictures.arrival_us = steady_us()
-        feed = self._dialogue.interleaved.feed
-        for _ in range(_MOST_READS):
-            data = self._wire.receive()
-            if data:
-                feed(data)
-            if self._wire.is_drained(data):
-                break
+        self._dialogue.receive()
+        now_us = self.pictures.arrival_us
         self.pictures.settle()
         if self._sound is not None:
             self.pictures.hear(self._sound.heard())
@@ -103,6 +96,9 @@ class RtspSession:
         with suppress(OSError):
             self._dialogue.tear_down()
         self._wire.close()
+
+    def _arrive(self, now_us: int) -> None:
+        self.pictures.arrival_us = now_us
 
     def _report(self) -> None:
         for channel, track in self._reporting.items():
