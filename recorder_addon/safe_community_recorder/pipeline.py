@@ -276,14 +276,20 @@ class Pipeline:
         """The sub-stream only serves vision; the camera's state is the main stream's."""
 
     def _motion(self, motion: bool) -> None:
-        now_us = self._host.utc_us()
+        now_us = steady_us()
         if motion:
             self._motion_since_us = now_us
         elif self._motion_since_us is not None:
-            if self._recording is not None and now_us > self._motion_since_us:
-                self._recording.note(Observation(self._motion_since_us, now_us, "motion"))
+            begin_us, end_us = self._host.utc_us(self._motion_since_us), self._host.utc_us(now_us)
+            if end_us > begin_us:
+                self._note(Observation(begin_us, end_us, "motion"))
             self._motion_since_us = None
         self._changed()
+
+    def _note(self, note: Observation | ClockEvent) -> None:
+        # As with footage: what cannot be dated is not kept.
+        if self._recording is not None and self._host.is_set:
+            self._recording.note(note)
 
     def host_stepped(self, by_us: int) -> None:
         """The host's clock was set: from here on the footage's time comes from another clock."""
@@ -292,8 +298,7 @@ class Pipeline:
     def _clock_changed(self, change: ClockChange, by_us: int) -> None:
         event = ClockEvent(self._host.utc_us(), change.value, by_us)
         _LOGGER.warning("clock changed", extra={"camera": self.camera.id, "change": change.value, "by_s": by_us / 1e6})
-        if self._recording is not None:
-            self._recording.note(event)
+        self._note(event)
         self._on_clock(self, event)
 
     def _recording_changed(self) -> None:
