@@ -202,6 +202,12 @@ class Archive:
         rows = await self.recordings(camera_id, within)
         return await self._from_files(self._build_clip, rows, shown)
 
+    async def files(self, camera_id: str, within: Span) -> list[tuple[str, RecordingFile]]:
+        """A camera's recording files by their paths, each with the fragments of the range that may be shown."""
+        shown = self._served(camera_id, within)
+        rows = await self.recordings(camera_id, within)
+        return await self._from_files(self._shown_files, rows, shown)
+
     # --- locks --------------------------------------------------------------------------------------------------------
 
     def locks(self, camera_id: str | None = None) -> list[Lock]:
@@ -386,9 +392,7 @@ class Archive:
             days.append(replace(figures, gaps=len(missing), observations=seen))
         return days
 
-    def _build_clip(self, rows: list[RecordingRow], shown: Sequence[Span]) -> Clip:
-        if not shown:
-            raise NoFootageError("the footage of this range is past its days")
+    def _shown_files(self, rows: list[RecordingRow], shown: Sequence[Span]) -> list[tuple[str, RecordingFile]]:
         files = []
         for row in rows:
             path = str(self._root.path / row.path)
@@ -397,11 +401,17 @@ class Archive:
             except OSError, BoxError:
                 _LOGGER.exception("recording file cannot be read", extra={"path": row.path})
                 continue
-            # What may not be shown must not even lie unused between two parts.
-            for span in shown:
-                inside = tuple(f for f in file.fragments if f.utc_us < span.end_us and f.end_us > span.start_us)
+            inside = tuple(
+                f for f in file.fragments if any(f.utc_us < span.end_us and f.end_us > span.start_us for span in shown)
+            )
+            if inside:
                 files.append((path, replace(file, fragments=inside)))
-        return build_clip(files, shown[0].start_us, shown[-1].end_us)
+        return files
+
+    def _build_clip(self, rows: list[RecordingRow], shown: Sequence[Span]) -> Clip:
+        if not shown:
+            raise NoFootageError("the footage of this range is past its days")
+        return build_clip(self._shown_files(rows, shown), shown[0].start_us, shown[-1].end_us)
 
     def _parse(self, path: str, size_bytes: int) -> RecordingFile:
         """Files only grow, so that path and size name a content."""

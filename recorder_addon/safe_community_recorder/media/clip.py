@@ -9,6 +9,7 @@ Where footage is missing the clip goes on with the next picture that there is.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,8 +71,11 @@ def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us
     pieces = []
     for path, file in files:
         inside = [f for f in file.fragments if f.utc_us < end_us and f.end_us > start_us]
-        if inside:
-            pieces.append(_Piece(path, file.video, inside))
+        # What lies between may not be shown: then it must not even lie unused in the clip.
+        apart = [number for number in range(1, len(inside)) if inside[number].start != inside[number - 1].end]
+        for first, last in pairwise([0, *apart, len(inside)]):
+            if first < last:
+                pieces.append(_Piece(path, file.video, inside[first:last]))
     if not pieces:
         raise NoFootageError("no footage in this range")
     fragments = [fragment for piece in pieces for fragment in piece.fragments]
