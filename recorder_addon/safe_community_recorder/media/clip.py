@@ -3,7 +3,7 @@
 Nothing is copied: the head (`ftyp moov mdat`) points with its chunk offsets into the recording files' own bytes behind
 it. A recording file's `prft` and `moof` boxes between the groups of pictures lie inside the clip's `mdat` and are
 never pointed at. Playback begins at the asked instant by an edit list, though the data begin at the keyframe before.
-Where footage is missing the clip goes on with the next picture that there is.
+Where footage is missing the clip goes on with the next picture that there is; `pieces` tell which instant is when.
 """
 
 import hashlib
@@ -13,12 +13,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from .boxes import box, full_box
+from .. import utc
+from .audio import AudioFormat
+from .boxes import box
+from .clip_sound import ClipSound
+from .clip_tables import TrackTables
 from .cmaf import Fragment, RecordingFile
-from .movie import edit_list, movie_header, video_track
+from .movie import edit_list, movie_header, quicktime_metadata, video_track
 from .video import VideoFormat
 
 _QUICKTIME_EPOCH_OFFSET_S = 2_082_844_800
+# Within a piece the clip's time tells the instant this exactly.
+_SAME_PIECE_US = 100_000
+_CREATION_DATE = "com.apple.quicktime.creationdate"
 
 
 class NoFootageError(LookupError):
@@ -35,6 +42,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """Footage without a hole: `start_us` ≤ time < `end_us` in UTC, shown from `at_90k` of the clip's time on."""
+
+    start_us: int
+    end_us: int
+    at_90k: int
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """The bytes of a clip: `head`, then the `parts` in their order. The times are those of its pictures, in UTC."""
 
@@ -42,6 +58,9 @@ class Clip:
     parts: tuple[Part, ...]
     start_us: int
     end_us: int
+    pieces: tuple[Piece, ...] = ()
+    formats: tuple[VideoFormat, ...] = ()
+    audio: AudioFormat | None = None
 
     @property
     def size(self) -> int:
@@ -57,111 +76,179 @@ class Clip:
         return f'"{digest.hexdigest()[:32]}"'
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Consecutive fragments of one file, which become one part."""
+def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us: int, *, sound: bool = True) -> Clip:
+    """The clip of start ≤ time < end from files in the order of their time, one after the other.
 
-    path: str
-    video: VideoFormat
-    fragments: Sequence[Fragment]
-
-
-def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us: int) -> Clip:
-    """The clip of start ≤ time < end from files in the order of their time. Raises NoFootageError."""
-    pieces = []
+    Without `sound`, none of its bytes lies in the clip. Raises NoFootageError.
+    """
+    builder = _Builder(start_us, end_us, sound=sound)
     for path, file in files:
-        inside = [f for f in file.fragments if f.utc_us < end_us and f.end_us > start_us]
+        builder.add(path, file)
+    return builder.clip()
+
+
+def build_time_lapse(
+    files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us: int, pictures: int, per_s: int
+) -> Clip:
+    """At most so many keyframes, spread over start ≤ time < end, shown so many a second. Raises NoFootageError."""
+    builder = _Builder(start_us, end_us, sound=False)
+    step_us = max(1, (end_us - start_us) // pictures)
+    for path, file in files:
+        for fragment in file.fragments:
+            if builder.due_us <= fragment.utc_us < end_us:
+                builder.add_keyframe(path, file.video, fragment, 90_000 // per_s)
+                builder.due_us = fragment.utc_us + step_us - (fragment.utc_us - start_us) % step_us
+    return builder.clip()
+
+
+class _Builder:
+    """Takes footage in the order of its time, and says what clip that makes."""
+
+    def __init__(self, start_us: int, end_us: int, *, sound: bool) -> None:
+        self.due_us = start_us
+        self._start_us = start_us
+        self._end_us = end_us
+        self._with_sound = sound
+        self._sound = ClipSound()
+        self._tables = TrackTables()
+        self._formats: list[VideoFormat] = []
+        self._parts: list[Part] = []
+        self._position = 0
+        self._media_90k = 0
+        self._first_us = self._last_us = 0
+        self._delay_90k = 0
+        self._pieces: list[Piece] = []
+        self._only_keyframes = False
+
+    def add(self, path: str, file: RecordingFile) -> None:
+        """A file's fragments that lie in the range."""
+        inside = [f for f in file.fragments if f.utc_us < self._end_us and f.end_us > self._start_us]
         # What lies between may not be shown: then it must not even lie unused in the clip.
         apart = [number for number in range(1, len(inside)) if inside[number].start != inside[number - 1].end]
         for first, last in pairwise([0, *apart, len(inside)]):
             if first < last:
-                pieces.append(_Piece(path, file.video, inside[first:last]))
-    if not pieces:
-        raise NoFootageError("no footage in this range")
-    fragments = [fragment for piece in pieces for fragment in piece.fragments]
-    durations = np.concatenate([f.durations for f in fragments])
-    sizes = np.concatenate([f.sizes for f in fragments])
-    offsets = np.concatenate([f.offsets for f in fragments])
-    counts = np.array([len(f.sizes) for f in fragments])
-    keep = len(sizes) - _samples_behind(fragments[-1], end_us)
-    counts[-1] -= len(sizes) - keep
-    durations, sizes, offsets = durations[:keep], sizes[:keep], offsets[:keep]
-    last_us = fragments[-1].utc_us + int(durations[keep - counts[-1] :].sum(dtype=np.int64)) * 100 // 9
-    first_us = fragments[0].utc_us
-    # The edit list skips what lies before the asked instant, and the delay of B-frames.
-    skip_90k = max(0, start_us - first_us) * 9 // 100 + int(offsets[0])
-    media_90k = int(durations.sum(dtype=np.int64))
-    shown_us = max(first_us, start_us), min(last_us, end_us)
-    play_90k = max(1, media_90k - (shown_us[0] - first_us + last_us - shown_us[1]) * 9 // 100)
+                self._add_side_by_side(path, file, inside[first:last])
 
-    parts = tuple(
-        Part(piece.path, piece.fragments[0].start, piece.fragments[-1].end - piece.fragments[0].start)
-        for piece in pieces
-    )
-    formats = list(dict.fromkeys(piece.video for piece in pieces))
-    entries = np.array([formats.index(piece.video) + 1 for piece in pieces for _ in piece.fragments])
-    positions = []
-    position = 0
-    for piece, part in zip(pieces, parts, strict=True):
-        positions += [position + f.data - part.offset for f in piece.fragments]
-        position += part.size
+    def add_keyframe(self, path: str, video: VideoFormat, fragment: Fragment, duration_90k: int) -> None:
+        """A fragment's first picture alone."""
+        self._only_keyframes = True
+        self._begin(fragment, 0)
+        self._pieces.append(Piece(fragment.utc_us, fragment.end_us, self._media_90k))
+        self._last_us = fragment.utc_us + duration_90k * 100 // 9
+        self._media_90k += duration_90k
+        self._tables.durations.add(np.array([duration_90k]))
+        self._tables.add_sizes(fragment.sizes[:1])
+        self._tables.add_chunks([1], [self._position], self._entry(video))
+        self._take(path, fragment.data, int(fragment.sizes[0]))
 
-    creation_s = shown_us[0] // 1_000_000 + _QUICKTIME_EPOCH_OFFSET_S
+    def clip(self) -> Clip:
+        """All that was added. Raises NoFootageError."""
+        if not self._formats:
+            raise NoFootageError("no footage in this range")
+        if self._only_keyframes:
+            start_us, end_us = self._first_us, self._last_us
+            skip_90k, play_90k = 0, self._media_90k
+        else:
+            start_us, end_us = max(self._first_us, self._start_us), min(self._last_us, self._end_us)
+            skip_90k = (start_us - self._first_us) * 9 // 100
+            play_90k = max(1, self._media_90k - skip_90k - (self._last_us - end_us) * 9 // 100)
+        self._sound.finish()
+        creation_s = start_us // 1_000_000 + _QUICKTIME_EPOCH_OFFSET_S
+        metadata = quicktime_metadata({_CREATION_DATE: utc.to_text(start_us)})
 
-    def head(data_position: int) -> bytes:
-        chunks = np.array(positions, dtype=">u8") + np.uint64(data_position)
-        tables = (
-            _runs(b"stts", durations),
-            *((_runs(b"ctts", offsets, version=1),) if offsets.any() else ()),
-            _table(b"stss", np.concatenate(([0], np.cumsum(counts)[:-1])) + 1),
-            full_box(b"stsz", 0, 0, bytes(4), len(sizes).to_bytes(4), sizes.astype(">u4").tobytes()),
-            _samples_of_chunks(counts, entries),
-            full_box(b"co64", 0, 0, len(chunks).to_bytes(4), chunks.astype(">u8").tobytes()),
+        def head(data_position: int) -> bytes:
+            track = video_track(
+                self._formats,
+                self._tables.boxes(data_position, only_first_is_key=not self._only_keyframes),
+                duration_90k=play_90k,
+                media_duration_90k=self._media_90k,
+                creation_s=creation_s,
+                # It skips what lies before the asked instant, and the delay of B-frames.
+                edits=edit_list(skip_90k + self._delay_90k, play_90k),
+            )
+            tracks = [track, *self._sound.tracks(data_position, skip_90k, play_90k, creation_s)]
+            movie = box(b"moov", movie_header(play_90k, creation_s, len(tracks)), *tracks, metadata)
+            mdat = (1).to_bytes(4) + b"mdat" + (16 + self._position).to_bytes(8)
+            return b"".join((box(b"ftyp", b"isom", bytes(4), b"isomiso6mp41"), movie, mdat))
+
+        pieces = tuple(
+            Piece(max(start_us, piece.start_us), min(end_us, piece.end_us), max(0, piece.at_90k - skip_90k))
+            for piece in self._pieces
         )
-        track = video_track(
-            formats,
-            tables,
-            duration_90k=play_90k,
-            media_duration_90k=media_90k,
-            creation_s=creation_s,
-            edits=edit_list(skip_90k, play_90k),
-        )
-        movie = box(b"moov", movie_header(play_90k, creation_s), track)
-        mdat = (1).to_bytes(4) + b"mdat" + (16 + position).to_bytes(8)
-        return b"".join((box(b"ftyp", b"isom", bytes(4), b"isomiso6mp41"), movie, mdat))
+        whole = head(len(head(0)))
+        return Clip(whole, tuple(self._parts), start_us, end_us, pieces, tuple(self._formats), self._sound.audio)
 
-    return Clip(head(len(head(0))), parts, *shown_us)
+    def _add_side_by_side(self, path: str, file: RecordingFile, fragments: Sequence[Fragment]) -> None:
+        last = fragments[-1]
+        kept = len(last.sizes) - _samples_behind(last, self._end_us)
+        self._begin(fragments[0], int(fragments[0].offsets[0]))
+        begins_90k = []
+        for fragment in fragments:
+            begins_90k.append(self._media_90k)
+            duration_90k = fragment.duration_90k if fragment is not last else int(last.durations[:kept].sum())
+            self._place(fragment, duration_90k)
+            self._media_90k += duration_90k
+        cut = slice(None, kept - len(last.sizes) or None)
+        sizes = np.concatenate([f.sizes for f in fragments])[cut]
+        self._tables.durations.add(np.concatenate([f.durations for f in fragments])[cut])
+        self._tables.offsets.add(np.concatenate([f.offsets for f in fragments])[cut])
+        self._tables.add_sizes(sizes)
+        counts = [len(f.sizes) for f in fragments[:-1]] + [kept]
+        entry = self._entry(file.video)
+        end = last.data + int(last.sizes[:kept].sum(dtype=np.int64))
+        if file.audio is not None and not self._with_sound:
+            for fragment, count in zip(fragments, counts, strict=True):
+                self._tables.add_chunks([count], [self._position], entry)
+                self._take(path, fragment.data, int(fragment.sizes[:count].sum(dtype=np.int64)))
+            return
+        before = self._position - fragments[0].start
+        self._tables.add_chunks(counts, [before + f.data for f in fragments], entry)
+        whole = fragments[:-1] if kept < len(last.sizes) else fragments
+        self._take(path, fragments[0].start, (end if len(whole) < len(fragments) else last.end) - fragments[0].start)
+        if file.audio is None:
+            return
+        for fragment, begin_90k in zip(fragments, begins_90k, strict=True):
+            run = fragment.audio
+            if run is None:
+                continue
+            if len(whole) == len(fragments) or fragment is not last:
+                self._sound.add(file.audio, run, begin_90k - fragment.base_90k, before + run.data)
+            else:
+                run = run.until((fragment.base_90k + self._media_90k - begin_90k) * file.audio.sample_rate // 90_000)
+                self._sound.add(file.audio, run, begin_90k - fragment.base_90k, self._position)
+                self._take(path, run.data, int(run.sizes.sum(dtype=np.int64)))
+
+    def _begin(self, fragment: Fragment, delay_90k: int) -> None:
+        if not self._formats:
+            self._first_us, self._delay_90k = fragment.utc_us, delay_90k
+
+    def _place(self, fragment: Fragment, duration_90k: int) -> None:
+        self._last_us = fragment.utc_us + duration_90k * 100 // 9
+        if self._pieces:
+            piece = self._pieces[-1]
+            expected_us = piece.start_us + (self._media_90k - piece.at_90k) * 100 // 9
+            if abs(fragment.utc_us - expected_us) <= _SAME_PIECE_US:
+                self._pieces[-1] = Piece(piece.start_us, self._last_us, piece.at_90k)
+                return
+        self._pieces.append(Piece(fragment.utc_us, self._last_us, self._media_90k))
+
+    def _entry(self, video: VideoFormat) -> int:
+        """The number of the sample entry."""
+        if video not in self._formats:
+            self._formats.append(video)
+        return self._formats.index(video) + 1
+
+    def _take(self, path: str, offset: int, size: int) -> None:
+        if size:
+            self._parts.append(Part(path, offset, size))
+            self._position += size
 
 
 def _samples_behind(fragment: Fragment, end_us: int) -> int:
     """How many samples at the fragment's end are shown at or after `end_us` (at least one sample always stays)."""
+    if fragment.end_us <= end_us:
+        return 0
     decoding = np.cumsum(fragment.durations, dtype=np.int64) - fragment.durations
     shown = fragment.utc_us + (decoding + fragment.offsets - int(fragment.offsets[0])) * 100 // 9
     inside = np.flatnonzero(shown < end_us)
     return len(shown) - max(1, int(inside[-1]) + 1 if len(inside) else 1)
-
-
-def _table(kind: bytes, values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> bytes:
-    return full_box(kind, 0, 0, len(values).to_bytes(4), values.astype(">u4").tobytes())
-
-
-def _runs(kind: bytes, values: np.ndarray[tuple[int], np.dtype[np.generic]], version: int = 0) -> bytes:
-    """A run-length table (stts, ctts): pairs of how often and which value."""
-    starts = np.concatenate(([0], np.flatnonzero(values[1:] != values[:-1]) + 1))
-    rows = np.empty((len(starts), 2), dtype=">u4")
-    rows[:, 0] = np.diff(np.concatenate((starts, [len(values)])))
-    rows[:, 1] = values[starts].astype(np.int64) & 0xFFFFFFFF
-    return full_box(kind, version, 0, len(rows).to_bytes(4), rows.tobytes())
-
-
-def _samples_of_chunks(
-    counts: np.ndarray[tuple[int], np.dtype[np.int64]], entries: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> bytes:
-    """stsc: a chunk is a fragment; a row stands where the count of samples or the sample entry changes."""
-    changed = (counts[1:] != counts[:-1]) | (entries[1:] != entries[:-1])
-    starts = np.concatenate(([0], np.flatnonzero(changed) + 1))
-    rows = np.empty((len(starts), 3), dtype=">u4")
-    rows[:, 0] = starts + 1
-    rows[:, 1] = counts[starts]
-    rows[:, 2] = entries[starts]
-    return full_box(b"stsc", 0, 0, len(rows).to_bytes(4), rows.tobytes())

@@ -110,6 +110,12 @@ class AudioRun:
     sizes: U32
     durations: U32
 
+    def until(self, end: int) -> AudioRun:
+        """The samples that begin before `end`, a time like `base`."""
+        starts = self.base + np.cumsum(self.durations, dtype=np.int64) - self.durations
+        kept = int(np.searchsorted(starts, end))
+        return AudioRun(self.base, self.data, self.sizes[:kept], self.durations[:kept])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fragment:
@@ -177,7 +183,7 @@ def init_segment(group: Group) -> bytes:
     tracks = [video_track([video], empty, edits=edit_list(delay_90k) if delay_90k > 0 else b"")]
     defaults = [_track_defaults(VIDEO_TRACK, DEPENDENT_SAMPLE)]
     if audio is not None:
-        tracks.append(audio_track(audio, empty))
+        tracks.append(audio_track([audio], empty))
         defaults.append(_track_defaults(AUDIO_TRACK, SYNC_SAMPLE))
     brand = b"hvc1" if video.codec == "h265" else b"avc1"
     return b"".join(

@@ -1,6 +1,6 @@
 """The boxes that fragmented and ordinary MP4 have in common (ISO/IEC 14496-12 §8): movie, tracks and sample entries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .audio import AudioFormat, read_audio_config
 from .bits import BitstreamError
@@ -62,24 +62,61 @@ def video_track(
     )
 
 
-def audio_track(audio: AudioFormat, sample_tables: Iterable[bytes]) -> bytes:
-    """trak of one audio track in the timescale of its sample rate."""
+def audio_track(
+    formats: Sequence[AudioFormat],
+    sample_tables: Iterable[bytes],
+    *,
+    duration_90k: int = 0,
+    media_duration: int = 0,
+    creation_s: int = 0,
+    edits: bytes = b"",
+) -> bytes:
+    """trak of one audio track: the timescale is the first format's sample rate, each format has a sample entry."""
+    rate = formats[0].sample_rate
+    entries = [audio_entry(audio) for audio in formats]
     return box(
         b"trak",
-        _track_header(AUDIO_TRACK, 0, 0, b"\x01\x00", bytes(8)),
+        _track_header(AUDIO_TRACK, duration_90k, creation_s, b"\x01\x00", bytes(8)),
+        edits,
         box(
             b"mdia",
-            _media_header(audio.sample_rate, 0, 0),
+            _media_header(rate, media_duration, creation_s),
             _handler(b"soun", b"Sound\x00"),
-            _media_information(full_box(b"smhd", 0, 0, bytes(4)), [audio_entry(audio)], sample_tables),
+            _media_information(full_box(b"smhd", 0, 0, bytes(4)), entries, sample_tables),
         ),
     )
 
 
-def edit_list(media_90k: int, duration_90k: int = 0) -> bytes:
-    """edts with one edit: playback begins at `media_90k` of the track. 0 lasts to the end of all fragments."""
-    edit = (1).to_bytes(4) + duration_90k.to_bytes(8) + media_90k.to_bytes(8, signed=True) + b"\0\1\0\0"
-    return box(b"edts", full_box(b"elst", 1, 0, edit))
+def edit_list(media_time: int, duration_90k: int = 0, empty_90k: int = 0) -> bytes:
+    """edts: nothing for `empty_90k`, then the track from `media_time` in its own timescale.
+
+    The duration 0 lasts to the end of all fragments.
+    """
+    edits = [(duration_90k, media_time)]
+    if empty_90k:
+        edits.insert(0, (empty_90k, -1))
+    rows = [duration.to_bytes(8) + time.to_bytes(8, signed=True) + b"\0\1\0\0" for duration, time in edits]
+    return box(b"edts", full_box(b"elst", 1, 0, len(rows).to_bytes(4), *rows))
+
+
+def quicktime_metadata(values: Mapping[str, str]) -> bytes:
+    """udta of a movie with these keys and texts (QuickTime File Format, "Metadata"; read by libav and Apple's)."""
+    keys = [box(b"mdta", key.encode()) for key in values]
+    texts = [
+        box(number.to_bytes(4), box(b"data", (1).to_bytes(4), bytes(4), text.encode()))
+        for number, text in enumerate(values.values(), 1)
+    ]
+    return box(
+        b"udta",
+        full_box(
+            b"meta",
+            0,
+            0,
+            full_box(b"hdlr", 0, 0, bytes(4), b"mdta", bytes(13)),
+            full_box(b"keys", 0, 0, len(keys).to_bytes(4), *keys),
+            box(b"ilst", *texts),
+        ),
+    )
 
 
 def video_entry(video: VideoFormat) -> bytes:

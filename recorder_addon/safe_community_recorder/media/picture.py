@@ -39,14 +39,28 @@ def to_gray(frame: av.VideoFrame, width: int, height: int) -> Gray:
 
 def to_jpeg(frame: av.VideoFrame, width: int | None = None) -> bytes:
     """JPEG of a picture, at most as wide as the picture itself, in its proportions."""
-    wanted = min(width or frame.width, frame.width) & ~1
-    height = max(2, round(frame.height * wanted / frame.width)) & ~1
-    scaled = frame.reformat(width=wanted, height=height, format="yuvj420p")
+    return encode_jpeg(scaled(frame, *size_for(frame.width, frame.height, width or frame.width)))
+
+
+def size_for(width: int, height: int, wanted: int) -> tuple[int, int]:
+    """Width and height in which a picture is shown `wanted` pixels wide: even, its proportions, never enlarged."""
+    shown = max(2, min(wanted, width) & ~1)
+    return shown, max(2, round(height * shown / width) & ~1)
+
+
+def scaled(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+    """A picture in this size, as JPEG stores it (4:2:0, full range)."""
+    return frame.reformat(width=width, height=height, format="yuvj420p", interpolation="AREA", threads=1)
+
+
+def encode_jpeg(frame: av.VideoFrame) -> bytes:
+    """JPEG of a picture that is 4:2:0 with the full range."""
     encoder = av.CodecContext.create("mjpeg", "w")
-    encoder.width, encoder.height = wanted, height
+    encoder.width, encoder.height = frame.width, frame.height
     encoder.pix_fmt = "yuvj420p"
     encoder.time_base = Fraction(1, 1)
+    encoder.thread_count = 1
     encoder.options = {"q:v": "4", "qmin": "4", "qmax": "4"}
-    scaled.pts = 0
-    scaled.time_base = Fraction(1, 1)
-    return b"".join(bytes(packet) for packet in (*encoder.encode(scaled), *encoder.encode(None)))
+    frame.pts = 0
+    frame.time_base = Fraction(1, 1)
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
