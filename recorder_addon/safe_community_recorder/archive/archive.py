@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,18 +15,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..audit import AuditLog
 from ..clock import HostClock, steady_us
-from ..media.boxes import BoxError
-from ..media.clip import Clip, NoFootageError, build_clip
+from ..media.clip import Clip, build_clip, build_time_lapse
 from ..media.cmaf import RecordingFile
 from ..utc import SECOND_US
 from .camera import CameraArchive
 from .deletion import Deletion, Kept, Outcome
+from .footage import BuildClip, Footage
 from .index import RecordingRow, open_index
 from .layout import FILE_S
 from .notes import write_lock
 from .place import Place
 from .pressed import Pressed
-from .recovery import Recovered, compare_everything, read_file, repair_newest, take_in_notes
+from .recovery import Recovered, compare_everything, read_part, repair_newest, take_in_notes
 from .retention import (
     DAY_US,
     Storage,
@@ -100,7 +100,7 @@ class Archive:
         self._readers = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-reader")
         self._files = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-files")
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="archive-keeper")
-        self._read_file = lru_cache(maxsize=256)(self._parse)
+        self._footage = Footage(root)
         self._cameras: dict[str, CameraArchive] = {}
         self._locks: dict[str, Lock] = {}
         self._comparison: asyncio.Task[None] | None = None
@@ -196,17 +196,33 @@ class Archive:
         """A camera's local days, each with what was recorded of it."""
         return await self._read(self._days, camera_id, first, last, zone)
 
-    async def clip(self, camera_id: str, within: Span) -> Clip:
-        """The range as one MP4. Raises NoFootageError."""
-        shown = self._served(camera_id, within)
-        rows = await self.recordings(camera_id, within)
-        return await self._from_files(self._build_clip, rows, shown)
+    async def clip(self, camera_id: str, within: Span, *, sound: bool = True) -> Clip:
+        """The range as one MP4, with the sound that was recorded or without. Raises NoFootageError."""
+        return await self._clip(camera_id, within, ("clip", sound), partial(build_clip, sound=sound))
+
+    async def time_lapse(self, camera_id: str, within: Span, pictures: int, per_s: int) -> Clip:
+        """At most so many keyframes of the range as one MP4, so many a second. Raises NoFootageError."""
+        build = partial(build_time_lapse, pictures=pictures, per_s=per_s)
+        return await self._clip(camera_id, within, ("time lapse", pictures, per_s), build)
 
     async def files(self, camera_id: str, within: Span) -> list[tuple[str, RecordingFile]]:
         """A camera's recording files by their paths, each with the fragments of the range that may be shown."""
         shown = self._served(camera_id, within)
         rows = await self.recordings(camera_id, within)
-        return await self._from_files(self._shown_files, rows, shown)
+        return await self._from_files(lambda: list(self._footage.files(rows, shown)))
+
+    async def _clip(self, camera_id: str, within: Span, kind: Hashable, build: BuildClip) -> Clip:
+        shown = self._served(camera_id, within)
+        rows = await self.recordings(camera_id, within)
+        return await self._from_files(self._footage.clip, kind, build, rows, shown)
+
+    def shown(self, camera_id: str, within: Span) -> list[Span]:
+        """The parts of a range that are not past their days, or are locked: what is recorded of them may be shown."""
+        return self._served(camera_id, within)
+
+    async def read(self, path: str, offset: int, size: int) -> bytes:
+        """Bytes of a recording file that `files` has named; fewer at its end. Raises OSError."""
+        return await self._from_files(read_part, path, offset, size)
 
     # --- locks --------------------------------------------------------------------------------------------------------
 
@@ -391,31 +407,6 @@ class Archive:
             figures = day_of(day, frame, recorded, inside if recorded else [], now_us)
             days.append(replace(figures, gaps=len(missing), observations=seen))
         return days
-
-    def _shown_files(self, rows: list[RecordingRow], shown: Sequence[Span]) -> list[tuple[str, RecordingFile]]:
-        files = []
-        for row in rows:
-            path = str(self._root.path / row.path)
-            try:
-                file = self._read_file(path, row.size_bytes)
-            except OSError, BoxError:
-                _LOGGER.exception("recording file cannot be read", extra={"path": row.path})
-                continue
-            inside = tuple(
-                f for f in file.fragments if any(f.utc_us < span.end_us and f.end_us > span.start_us for span in shown)
-            )
-            if inside:
-                files.append((path, replace(file, fragments=inside)))
-        return files
-
-    def _build_clip(self, rows: list[RecordingRow], shown: Sequence[Span]) -> Clip:
-        if not shown:
-            raise NoFootageError("the footage of this range is past its days")
-        return build_clip(self._shown_files(rows, shown), shown[0].start_us, shown[-1].end_us)
-
-    def _parse(self, path: str, size_bytes: int) -> RecordingFile:
-        """Files only grow, so that path and size name a content."""
-        return read_file(Path(path))
 
     def _newest_ends(self) -> dict[str, int]:
         found = ((camera_id, self._index.last_end_us(camera_id)) for camera_id in self._index.cameras())

@@ -61,6 +61,12 @@ def read_file(path: Path) -> RecordingFile:
         return read_recording(read, os.fstat(descriptor).st_size)
 
 
+def read_part(path: str, offset: int, size: int) -> bytes:
+    """`size` bytes of a file, fewer at its end. Raises OSError."""
+    with open(path, "rb", buffering=0) as file:
+        return os.pread(file.fileno(), size, offset)
+
+
 def complete_file(root: ArchiveRoot, path: str, camera_id: str) -> RecordingRow | None:
     """A file's row, after a torn tail was cut off and the closing boxes were added; None if it holds no footage.
 

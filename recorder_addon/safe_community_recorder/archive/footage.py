@@ -1,0 +1,81 @@
+"""Recording files and clips as they are read: what was read lately is kept."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from ..media.boxes import BoxError
+from ..media.clip import Clip, NoFootageError
+from ..media.cmaf import RecordingFile
+from .index import RecordingRow
+from .recovery import read_file
+from .timeline import Span
+
+_LOGGER = logging.getLogger(__name__)
+
+# Of five minutes each, with some 100 kB of tables.
+_FILES = 256
+# The heads of some six days, or of as many clips of minutes as anybody looks at.
+_CLIP_BYTES = 64 << 20
+
+type BuildClip = Callable[[Iterable[tuple[str, RecordingFile]], int, int], Clip]
+"""From files, a start and an end in microseconds of UTC."""
+
+
+class Footage:
+    """Reads files below `root`, for several threads. `rows` are the index's, `shown` the times that may be shown."""
+
+    def __init__(self, root: Path, clip_bytes: int = _CLIP_BYTES) -> None:
+        self._root = root
+        self._clip_bytes = clip_bytes
+        self._lock = threading.Lock()
+        self._clips: OrderedDict[Hashable, Clip] = OrderedDict()
+        self._kept_bytes = 0
+        self._read = lru_cache(maxsize=_FILES)(_read_file)
+
+    def files(self, rows: Iterable[RecordingRow], shown: Sequence[Span]) -> Iterator[tuple[str, RecordingFile]]:
+        """Paths and files, each with what may be shown of it. One that cannot be read is left out and logged."""
+        for row in rows:
+            path = str(self._root / row.path)
+            try:
+                file = self._read(path, row.size_bytes)
+            except OSError, BoxError:
+                _LOGGER.exception("recording file cannot be read", extra={"path": row.path})
+                continue
+            inside = tuple(
+                f for f in file.fragments if any(f.utc_us < span.end_us and f.end_us > span.start_us for span in shown)
+            )
+            if inside:
+                yield path, replace(file, fragments=inside)
+
+    def clip(self, kind: Hashable, build: BuildClip, rows: Sequence[RecordingRow], shown: Sequence[Span]) -> Clip:
+        """The clip that `build`, named `kind`, makes of it: a player asks for one in many ranges of bytes.
+
+        Raises NoFootageError.
+        """
+        if not shown:
+            raise NoFootageError("the footage of this range is past its days")
+        key = kind, tuple(shown), tuple((row.path, row.size_bytes) for row in rows)
+        with self._lock:
+            known = self._clips.get(key)
+            if known is not None:
+                self._clips.move_to_end(key)
+                return known
+        clip = build(self.files(rows, shown), shown[0].start_us, shown[-1].end_us)
+        with self._lock:
+            if key not in self._clips:
+                self._kept_bytes += len(clip.head)
+                self._clips[key] = clip
+            while self._kept_bytes > self._clip_bytes:
+                _, oldest = self._clips.popitem(last=False)
+                self._kept_bytes -= len(oldest.head)
+        return clip
+
+
+def _read_file(path: str, _size_bytes: int) -> RecordingFile:
+    """Files only grow, so that path and size name a content."""
+    return read_file(Path(path))
