@@ -14,7 +14,7 @@ DAY_US = 86_400 * utc.SECOND_US
 
 def asked_range(request: web.Request, longest_us: int) -> Span:
     """start ≤ time < end of the query's `start` and `end`. Raises Problem."""
-    start_us, end_us = (_instant(request, name) for name in ("start", "end"))
+    start_us, end_us = (asked_instant(request, name) for name in ("start", "end"))
     if start_us >= end_us:
         raise Problem(HTTPStatus.BAD_REQUEST, "reversed_range", "start was expected to lie before end")
     if end_us - start_us > longest_us:
@@ -37,7 +37,8 @@ def asked_number(request: web.Request, name: str, default: int, least: int, most
     return int(text)
 
 
-def _instant(request: web.Request, name: str) -> int:
+def asked_instant(request: web.Request, name: str) -> int:
+    """An instant of the query, in microseconds of UTC. Raises Problem."""
     text = request.query.get(name)
     expected = f"{name}: an RFC 3339 time with its offset was expected, such as 2026-11-22T06:54:49Z"
     if text is None:
