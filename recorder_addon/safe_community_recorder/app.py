@@ -14,12 +14,14 @@ import aiohttp
 from aiohttp import web
 
 from . import __version__, camera_file, config, identity
+from .api.auditor import Auditor
 from .api.events import Hub
 from .api.server import Services, build_app, info_json
 from .api.storage import clock_json, storage_json
 from .archive.archive import Archive
 from .archive.layout import FILE_S
 from .archive.timeline import ClockEvent
+from .audit.log import AuditLog
 from .clock import HostClock
 from .config import Camera
 from .fleet import Fleet
@@ -84,12 +86,14 @@ class Recorder:
         rules = config.load(settings.config)
         own = identity.load(settings.data)
         clock = HostClock()
+        log = AuditLog(settings.data / "audit.jsonl")
         archive = Archive(
             settings.archive,
             settings.data,
             rules.storage,
             rules.retention_days,
             host=clock,
+            audit=log,
             file_s=settings.file_s,
             on_status=lambda status: self._hub.publish({"type": "storage", "storage": storage_json(status)}),
         )
@@ -114,6 +118,7 @@ class Recorder:
             clock,
             lambda: fleet.rules.time_zone,
             Prober(ways.to, clock),
+            Auditor(log),
         )
         runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=3, handler_cancellation=True)
         await runner.setup()

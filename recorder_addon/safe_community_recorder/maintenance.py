@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from . import audit
 from .archive.index import Index, open_index
 from .archive.recovery import compare_everything, differences, repair_newest, take_in_notes
 from .archive.root import ArchiveRoot, forget_identity
+from .audit import log as audit
 from .identity import hold
 
 _INDEX = "index.sqlite"

@@ -13,11 +13,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from safe_community_recorder import config
+from safe_community_recorder.api.auditor import Auditor
 from safe_community_recorder.api.clip_response import send_clip
 from safe_community_recorder.api.events import Hub
 from safe_community_recorder.api.problems import problems
 from safe_community_recorder.api.server import Services, build_app, openapi_document
 from safe_community_recorder.archive.archive import Archive
+from safe_community_recorder.audit.log import AuditLog
 from safe_community_recorder.clock import HostClock
 from safe_community_recorder.fleet import Fleet
 from safe_community_recorder.identity import Identity
@@ -270,6 +272,7 @@ def test_the_document_lists_exactly_the_routes_that_there_are(tmp_path: Path) ->
             host,
             lambda: rules.time_zone,
             Prober(ways, host),
+            Auditor(AuditLog(tmp_path / "audit.jsonl")),
         )
     )
     served = {(route.method.lower(), route.resource.canonical) for route in app.router.routes() if route.resource}

@@ -17,7 +17,7 @@ MAY_KNOW = {
     "logs": set[str](),
     "supervisor": set[str](),
     "vision": set[str](),
-    "media": set[str](),
+    "media": {"utc"},
     "ingest": {"media"} | VALUES,
     "archive": {"audit", "media"} | VALUES,
     "maintenance": {"archive", "audit", "identity"},
@@ -31,7 +31,7 @@ MAY_KNOW = {
     "probe": {"config", "ingest", "media"} | VALUES,
     "probe_command": {"config", "ingest", "probe"} | VALUES,
     "fleet": {"archive", "camera_file", "config", "pipeline"} | VALUES,
-    "api": {"archive", "camera_file", "config", "live", "media", "probe"} | VALUES,
+    "api": {"archive", "audit", "camera_file", "config", "live", "media", "probe"} | VALUES,
 }
 
 

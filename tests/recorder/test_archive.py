@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from safe_community_recorder import audit
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.root import IDENTITY_NAME, StorageState
 from safe_community_recorder.archive.timeline import ClockEvent, Gap, Lock, Observation, Span
+from safe_community_recorder.audit import log as audit
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.clip import NoFootageError
 from safe_community_recorder.media.cmaf import ClockSource, Group

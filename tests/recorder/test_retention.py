@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safe_community_recorder import audit, utc
+from safe_community_recorder import utc
 from safe_community_recorder.archive.index import RecordingRow
 from safe_community_recorder.archive.retention import (
     DAY_US,
@@ -21,6 +21,7 @@ from safe_community_recorder.archive.retention import (
     served_from_us,
 )
 from safe_community_recorder.archive.timeline import Lock, Span, day_of, local_days
+from safe_community_recorder.audit import log as audit
 from tests.recorder.archives import Folder, S, group, record
 
 NOW_US = 1_795_330_489_000_000

@@ -12,11 +12,13 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from safe_community_recorder import config, utc
+from safe_community_recorder.api.auditor import Auditor
 from safe_community_recorder.api.events import Hub
 from safe_community_recorder.api.server import Services, build_app
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.timeline import Span, local_days
+from safe_community_recorder.audit.log import AuditLog
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.clock import HostClock
 from safe_community_recorder.fleet import Fleet
@@ -94,7 +96,15 @@ async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
 
     fleet = Fleet(tmp_path / "cameras.yaml", None, rules, archive, create, hub.publish, lambda: None)
     services = Services(
-        fleet, Identity("id", "token"), fleet.cameras, archive, hub, host, lambda: rules.time_zone, Prober(ways, host)
+        fleet,
+        Identity("id", "token"),
+        fleet.cameras,
+        archive,
+        hub,
+        host,
+        lambda: rules.time_zone,
+        Prober(ways, host),
+        Auditor(AuditLog(tmp_path / "audit.jsonl")),
     )
     fleet.begin()
     pipeline = fleet.cameras["stop"]

@@ -19,12 +19,12 @@ from ..archive.timeline import Span
 from ..clock import HostClock
 from ..identity import Identity
 from ..live import LiveChannel
-from ..media.clip import NoFootageError
 from ..media.picture import PictureError, decode_keyframe, to_jpeg
 from ..probe import Prober
+from .auditor import Auditor
 from .authorization import Tickets, authorization, has_token, require
 from .cameras import CameraFile, delete_camera, entry_of, put_camera
-from .clip_response import send_clip
+from .clips import ClipHandlers
 from .events import Hub
 from .probe import ProbeHandlers
 from .problems import Problem, problems
@@ -34,7 +34,6 @@ from .storage import StorageHandlers, storage_json
 _LOGGER = logging.getLogger(__name__)
 
 API_VERSION = 1
-_LONGEST_CLIP_US = DAY_US
 _LONGEST_TIMELINE_US = 400 * DAY_US
 _LONGEST_RECORDINGS_US = 31 * DAY_US
 _HEARTBEAT_S = 20
@@ -67,6 +66,7 @@ class Services:
     host: HostClock
     time_zone: Callable[[], ZoneInfo]
     prober: Prober
+    auditor: Auditor
 
 
 def build_app(services: Services) -> web.Application:
@@ -88,13 +88,13 @@ def build_app(services: Services) -> web.Application:
             web.get("/api/v1/cameras/{camera_id}/entry", handlers.entry, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/recordings", handlers.recordings, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/timeline", handlers.timeline, allow_head=False),
-            web.get("/api/v1/cameras/{camera_id}/clip.mp4", handlers.clip),
             web.get("/api/v1/cameras/{camera_id}/snapshot.jpg", handlers.snapshot, allow_head=False),
             web.post("/api/v1/cameras/{camera_id}/live-tickets", handlers.live_ticket),
             web.get(_LIVE_PATTERN, handlers.live, allow_head=False),
         ]
     )
     app.add_routes(StorageHandlers(services.archive, handlers.camera_id_of, services.time_zone).routes())
+    app.add_routes(ClipHandlers(services.archive, services.auditor, handlers.camera_id_of).routes())
     app.add_routes(ProbeHandlers(services.camera_file, services.prober.probe).routes())
     app.on_shutdown.append(handlers.shut_down)
     return app
@@ -164,14 +164,6 @@ class _Handlers:
                 ],
             }
         )
-
-    async def clip(self, request: web.Request) -> web.StreamResponse:
-        camera_id, _ = self._camera(request)
-        try:
-            clip = await self._services.archive.clip(camera_id, asked_range(request, _LONGEST_CLIP_US))
-        except NoFootageError as error:
-            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", str(error)) from error
-        return await send_clip(request, clip)
 
     async def snapshot(self, request: web.Request) -> web.Response:
         _, camera = self._camera(request)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..audit import AuditLog
+from ..audit.log import AuditLog
 from ..clock import HostClock, steady_us
 from ..media.clip import Clip, build_clip, build_time_lapse
 from ..media.cmaf import RecordingFile

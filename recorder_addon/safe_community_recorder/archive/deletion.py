@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ..audit import AuditLog
+from ..audit.log import AuditLog
 from ..clock import HostClock, steady_us
 from ..utc import SECOND_US, to_text
 from .index import RecordingRow

@@ -6,11 +6,21 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import utc
+from .. import utc
 
 _BEGINNING = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A record that is on the disk. Whoever keeps both can prove later that the log up to it is what it was."""
+
+    number: int
+    hash: str
 
 
 class AuditLog:
@@ -19,10 +29,15 @@ class AuditLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self._number: int | None = None
         self._hash = _BEGINNING
 
-    def append(self, event: str, details: Mapping[str, object]) -> None:
+    def submit(self, event: str, details: Mapping[str, object]) -> Future[Noted]:
+        """Has a thread of the log's own add an event; what the future raises is an OSError."""
+        return self._thread.submit(self.append, event, details)
+
+    def append(self, event: str, details: Mapping[str, object]) -> Noted:
         """Adds an event. Raises OSError."""
         with self._lock:
             if self._number is None:
@@ -48,6 +63,7 @@ class AuditLog:
             finally:
                 os.close(descriptor)
             self._number, self._hash = self._number + 1, digest
+            return Noted(self._number, digest)
 
     def _resume(self) -> tuple[int, str]:
         """Number and hash of the last whole line; a torn one after it, left by a power cut, is cut off."""

@@ -1,0 +1,170 @@
+"""Leaves a trace of what is asked for: before anything recorded is shown, and of whatever has happened."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Literal
+
+from .. import utc
+from ..audit.actor import Actor
+from ..audit.log import AuditLog, Noted
+from .problems import Problem
+
+_LOGGER = logging.getLogger(__name__)
+
+type Outcome = Literal["done", "refused", "failed"]
+type Value = str | int | bool | list[Value] | tuple[Value, ...] | dict[str, Value] | None
+
+_SAME_LOOK_S = 600.0
+_MOST_LOOKS = 10_000
+_WRITE_S = 5.0
+_AGAIN_S = 5.0
+_MOST_UNWRITTEN = 1_000
+
+
+class Auditor:
+    """Writes to the audit log without holding up the event loop; to be used in one."""
+
+    def __init__(self, log: AuditLog, steady_s: Callable[[], float] = time.monotonic) -> None:
+        self.log = log
+        self._steady_s = steady_s
+        # By what a look is: when its record was asked for, and the record. The oldest first.
+        self._looks: dict[tuple[object, ...], tuple[float, asyncio.Task[Noted]]] = {}
+        self._unwritten: deque[tuple[str, dict[str, object]]] = deque()
+        self._catching_up: asyncio.Task[None] | None = None
+
+    async def note(
+        self,
+        event: str,
+        actor: Actor,
+        *,
+        camera_id: str | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        outcome: Outcome = "done",
+        **details: Value,
+    ) -> Noted:
+        """Writes a record and returns when the disk has it.
+
+        Raises Problem `audit_unavailable`: then whatever was to be recorded must not happen.
+        """
+        content = _content(actor, camera_id, start_us, end_us, outcome, details)
+        try:
+            async with asyncio.timeout(_WRITE_S):
+                return await asyncio.wrap_future(self.log.submit(event, content))
+        except OSError as error:
+            problem = "the disk does not answer" if isinstance(error, TimeoutError) else str(error.strerror or error)
+            _LOGGER.error("audit log cannot be written", extra={"problem": problem})
+            detail = f"nothing is shown or done without a record of it, and the audit log cannot be written: {problem}"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "audit_unavailable", detail) from error
+
+    async def look(
+        self,
+        kind: str,
+        actor: Actor,
+        camera_id: str,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        *,
+        outcome: Outcome = "done",
+        **details: Value,
+    ) -> None:
+        """Notes that somebody looks: one record for all requests of the same look within ten minutes.
+
+        `kind` is clip, snapshot, strip, timelapse, live or hls. Raises Problem `audit_unavailable`.
+        """
+        now_s = self._steady_s()
+        key = (kind, actor, camera_id, start_us, end_us, outcome)
+        self._forget_looks(now_s)
+        known = self._looks.get(key)
+        if known is None:
+            noted = self.note(
+                "look",
+                actor,
+                camera_id=camera_id,
+                start_us=start_us,
+                end_us=end_us,
+                outcome=outcome,
+                kind=kind,
+                **details,
+            )
+            task = asyncio.create_task(noted)
+            task.add_done_callback(lambda done: self._looked(key, done))
+            known = self._looks[key] = now_s, task
+        # Whoever asked first may go away: the others wait for the same record.
+        await asyncio.shield(known[1])
+
+    def tell(
+        self,
+        event: str,
+        actor: Actor,
+        *,
+        camera_id: str | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        outcome: Outcome = "done",
+        **details: Value,
+    ) -> None:
+        """Notes what has happened anyway. Never waits or raises: what the disk does not take now is tried again."""
+        if len(self._unwritten) >= _MOST_UNWRITTEN:
+            _LOGGER.error("audit log has not been written for long; a record is lost", extra={"record": event})
+            return
+        content = _content(actor, camera_id, start_us, end_us, outcome, details)
+        self._unwritten.append((event, content))
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.create_task(self._catch_up())
+
+    async def close(self) -> bool:
+        """Writes what is still to be written; False if the disk does not take it."""
+        if self._catching_up is not None:
+            await asyncio.wait([self._catching_up], timeout=_WRITE_S)
+            self._catching_up.cancel()
+        return not self._unwritten
+
+    async def _catch_up(self) -> None:
+        while self._unwritten:
+            event, content = self._unwritten[0]
+            try:
+                await asyncio.wrap_future(self.log.submit(event, content))
+            except OSError as error:
+                now = utc.to_text(time.time_ns() // 1_000)
+                for _, late in self._unwritten:
+                    late.setdefault("happened", now)
+                _LOGGER.error("audit log cannot be written; it is tried again", extra={"problem": error.strerror})
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                self._unwritten.popleft()
+
+    def _looked(self, key: tuple[object, ...], task: asyncio.Task[Noted]) -> None:
+        if (task.cancelled() or task.exception() is not None) and key in self._looks and self._looks[key][1] is task:
+            del self._looks[key]
+
+    def _forget_looks(self, now_s: float) -> None:
+        for key, (since_s, _) in list(self._looks.items()):
+            if now_s - since_s < _SAME_LOOK_S and len(self._looks) <= _MOST_LOOKS:
+                break
+            del self._looks[key]
+
+
+def _content(
+    actor: Actor,
+    camera_id: str | None,
+    start_us: int | None,
+    end_us: int | None,
+    outcome: Outcome,
+    details: Mapping[str, Value],
+) -> dict[str, object]:
+    """A record's members; those that say nothing are left out."""
+    content: dict[str, object] = {
+        "actor": actor.name,
+        "reason": actor.reason,
+        "camera_id": camera_id,
+        "start": None if start_us is None else utc.to_text(start_us),
+        "end": None if end_us is None else utc.to_text(end_us),
+        "outcome": outcome,
+        "details": dict(details) or None,
+    }
+    return {name: value for name, value in content.items() if value is not None}
