@@ -49,7 +49,7 @@ class Pipeline:
         turns: Turns | None = None,
     ) -> None:
         self.camera = camera
-        self.live = LiveChannel()
+        self.live = LiveChannel(self._changed)
         self._archive = archive
         self._ways = ways
         self._turns = turns
@@ -190,6 +190,7 @@ class Pipeline:
                 "codec": video.codec if video else None,
                 "width": video.width if video else None,
                 "height": video.height if video else None,
+                "viewers": self.live.viewers,
                 "stream": self._stream_json(),
             },
         }
@@ -238,7 +239,6 @@ class Pipeline:
             self.live.push(unit)
         except FFmpegError as error:
             _LOGGER.warning("live stream interrupted", extra={"camera": self.camera.id, "problem": error.strerror})
-            self.live.end()
         if unit.is_key and unit.arrival_us - self._watched_us > _SUB_STREAM_SILENCE_US:
             self._watch.keyframe(unit)
         if self._meter.take(unit) and self._telling.is_allowed(unit.arrival_us):

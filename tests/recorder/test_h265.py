@@ -159,7 +159,7 @@ def test_a_keyframe_of_either_codec_becomes_a_picture(codec: CodecName) -> None:
 def test_a_viewer_can_join_either_codecs_transport_stream_at_any_keyframe(codec: CodecName) -> None:
     footage = encode(30, codec=codec)
     stream = TransportStream(footage.video)
-    chunks = [stream.mux(unit.nals, unit.pts_90k, unit.dts_90k, is_key=unit.is_key) for unit in footage.units]
+    chunks = [stream.mux(unit) for unit in footage.units]
     for first in (0, 10, 20):
         with av.open(io.BytesIO(b"".join(chunks[first:])), "r", format="mpegts") as container:
             assert container.streams.video[0].codec_context.name == CODECS[codec].libav_name

@@ -236,7 +236,7 @@ def test_a_range_without_footage_has_no_clip() -> None:
 def test_a_viewer_can_join_the_transport_stream_at_any_keyframe() -> None:
     footage = encode(30)
     stream = TransportStream(footage.video)
-    chunks = [stream.mux(unit.nals, unit.pts_90k, unit.dts_90k, is_key=unit.is_key) for unit in footage.units]
+    chunks = [stream.mux(unit) for unit in footage.units]
     for first in (0, 10, 20):
         with av.open(io.BytesIO(b"".join(chunks[first:])), "r", format="mpegts") as container:
             assert sum(1 for _ in container.decode(video=0)) == 30 - first

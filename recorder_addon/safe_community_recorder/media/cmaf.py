@@ -157,7 +157,8 @@ class Fragment:
 class RecordingFile:
     """What a recording file holds. `size` counts the bytes up to the end of the last whole fragment.
 
-    `closed` says that a sample table which agrees with the file lies behind them.
+    `closed` says that a sample table which agrees with the file lies behind them. `head_bytes` are those of ftyp and
+    moov, `start_us` is the UTC of the first fragment, also where `fragments` are only some of those in the file.
     """
 
     video: VideoFormat
@@ -165,6 +166,8 @@ class RecordingFile:
     size: int
     audio: AudioFormat | None = None
     closed: bool = False
+    head_bytes: int = 0
+    start_us: int = 0
 
 
 def init_segment(group: Group) -> bytes:

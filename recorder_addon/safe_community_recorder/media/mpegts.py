@@ -1,19 +1,20 @@
 """MPEG-TS of a live stream, muxed once however many watch; each picture comes with the tables a new viewer needs."""
 
 import io
-from collections.abc import Sequence
 from fractions import Fraction
 
 import av
 
 from .codec import CODECS
-from .video import VideoFormat, join_annexb
+from .video import AccessUnit, VideoFormat, join_annexb
 
 _TIME_BASE = Fraction(1, 90_000)
 
 
 class TransportStream:
-    """Turns access units into bytes of one MPEG transport stream."""
+    """Turns access units into bytes of one MPEG transport stream. `head` is empty: a viewer may join at any keyframe."""
+
+    head = b""
 
     def __init__(self, video: VideoFormat) -> None:
         self._video = video
@@ -27,17 +28,17 @@ class TransportStream:
             self._codec.libav_name, width=video.width, height=video.height, time_base=_TIME_BASE
         )
 
-    def mux(self, nals: Sequence[bytes], pts_90k: int, dts_90k: int, *, is_key: bool) -> bytes:
-        """The stream's bytes for one access unit. Keyframes get the parameter sets if they do not carry them."""
-        wanted = self._codec.stored(nals)
-        if is_key:
+    def mux(self, unit: AccessUnit) -> bytes:
+        """The stream's bytes for one picture. Keyframes carry the parameter sets. Raises FFmpegError."""
+        wanted = self._codec.stored(unit.nals)
+        if unit.is_key:
             wanted = (*self._video.parameter_sets, *wanted)
         packet = av.Packet(join_annexb([self._codec.delimiter, *wanted]))
         packet.stream = self._stream
         packet.time_base = _TIME_BASE
-        packet.pts = pts_90k
-        packet.dts = dts_90k
-        packet.is_keyframe = is_key
+        packet.pts = unit.pts_90k
+        packet.dts = unit.dts_90k
+        packet.is_keyframe = unit.is_key
         self._container.mux(packet)
         data = self._sink.getvalue()
         self._sink.seek(0)

@@ -47,7 +47,7 @@ def read_recording(read: Read, size: int) -> RecordingFile:
         return _walk(read, video, audio, position, size)
     if _read_reference(head, position) not in (None, (fragments[0].utc_us, fragments[0].clock)):
         return _walk(read, video, audio, position, size)
-    return RecordingFile(video, fragments, end, audio, closed=True)
+    return RecordingFile(video, fragments, end, audio, True, position, fragments[0].utc_us)
 
 
 def _read_head(read: Read, head: bytes, size: int) -> tuple[VideoFormat, AudioFormat | None, int, bytes]:
@@ -69,10 +69,12 @@ def _read_head(read: Read, head: bytes, size: int) -> tuple[VideoFormat, AudioFo
 
 def _walk(read: Read, video: VideoFormat, audio: AudioFormat | None, position: int, size: int) -> RecordingFile:
     fragments: list[Fragment] = []
+    head_bytes = position
     while (fragment := _read_fragment(read, position, size)) is not None:
         fragments.append(fragment)
         position = fragment.end
-    return RecordingFile(video, tuple(fragments), position, audio)
+    start_us = fragments[0].utc_us if fragments else 0
+    return RecordingFile(video, tuple(fragments), position, audio, False, head_bytes, start_us)
 
 
 def _read_reference(data: bytes, start: int) -> tuple[int, ClockSource] | None:
