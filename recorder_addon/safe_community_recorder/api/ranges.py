@@ -37,6 +37,16 @@ def asked_number(request: web.Request, name: str, default: int, least: int, most
     return int(text)
 
 
+def asked_flag(request: web.Request, name: str, *, default: bool) -> bool:
+    """true or false of the query. Raises Problem."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if text not in ("true", "false"):
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", f"{name}: true or false was expected, not {text[:20]!r}")
+    return text == "true"
+
+
 def asked_instant(request: web.Request, name: str) -> int:
     """An instant of the query, in microseconds of UTC. Raises Problem."""
     text = request.query.get(name)

@@ -58,6 +58,7 @@ class Clip:
     parts: tuple[Part, ...]
     start_us: int
     end_us: int
+    duration_90k: int = 0
     pieces: tuple[Piece, ...] = ()
     formats: tuple[VideoFormat, ...] = ()
     audio: AudioFormat | None = None
@@ -176,7 +177,8 @@ class _Builder:
             for piece in self._pieces
         )
         whole = head(len(head(0)))
-        return Clip(whole, tuple(self._parts), start_us, end_us, pieces, tuple(self._formats), self._sound.audio)
+        formats = tuple(self._formats)
+        return Clip(whole, tuple(self._parts), start_us, end_us, play_90k, pieces, formats, self._sound.audio)
 
     def _add_side_by_side(self, path: str, file: RecordingFile, fragments: Sequence[Fragment]) -> None:
         last = fragments[-1]
