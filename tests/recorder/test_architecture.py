@@ -23,6 +23,8 @@ MAY_KNOW = {
     "maintenance": {"archive", "audit", "identity"},
     "live": {"media"} | VALUES,
     "watch": {"media", "vision"} | VALUES,
+    "stills": {"media"},
+    "strip": {"archive", "media", "stills"} | VALUES,
     "strict_yaml": set[str](),
     "yaml_edit": {"strict_yaml"},
     "config": {"archive", "strict_yaml"},
@@ -31,7 +33,7 @@ MAY_KNOW = {
     "probe": {"config", "ingest", "media"} | VALUES,
     "probe_command": {"config", "ingest", "probe"} | VALUES,
     "fleet": {"archive", "camera_file", "config", "pipeline"} | VALUES,
-    "api": {"archive", "audit", "camera_file", "config", "live", "media", "probe"} | VALUES,
+    "api": {"archive", "audit", "camera_file", "config", "live", "media", "probe", "stills", "strip"} | VALUES,
 }
 
 

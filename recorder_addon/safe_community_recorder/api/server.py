@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
@@ -19,16 +19,17 @@ from ..archive.timeline import Span
 from ..clock import HostClock
 from ..identity import Identity
 from ..live import LiveChannel
-from ..media.picture import PictureError, decode_keyframe, to_jpeg
 from ..probe import Prober
+from ..stills import Stills
 from .auditor import Auditor
 from .authorization import Tickets, authorization, has_token, require
 from .cameras import CameraFile, delete_camera, entry_of, put_camera
 from .clips import ClipHandlers
 from .events import Hub
+from .pictures import PictureHandlers
 from .probe import ProbeHandlers
 from .problems import Problem, problems
-from .ranges import DAY_US, asked_number, asked_range
+from .ranges import DAY_US, asked_range
 from .storage import StorageHandlers, storage_json
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,15 +89,18 @@ def build_app(services: Services) -> web.Application:
             web.get("/api/v1/cameras/{camera_id}/entry", handlers.entry, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/recordings", handlers.recordings, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/timeline", handlers.timeline, allow_head=False),
-            web.get("/api/v1/cameras/{camera_id}/snapshot.jpg", handlers.snapshot, allow_head=False),
             web.post("/api/v1/cameras/{camera_id}/live-tickets", handlers.live_ticket),
             web.get(_LIVE_PATTERN, handlers.live, allow_head=False),
         ]
     )
     app.add_routes(StorageHandlers(services.archive, handlers.camera_id_of, services.time_zone).routes())
     app.add_routes(ClipHandlers(services.archive, services.auditor, handlers.camera_id_of).routes())
+    stills = Stills()
+    pictures = PictureHandlers(services.archive, services.host, services.auditor, stills, handlers.camera_of)
+    app.add_routes(pictures.routes())
     app.add_routes(ProbeHandlers(services.camera_file, services.prober.probe).routes())
     app.on_shutdown.append(handlers.shut_down)
+    app.on_cleanup.append(_closing(stills))
     return app
 
 
@@ -119,12 +123,12 @@ class _Handlers:
         return web.json_response({"cameras": self._all_cameras()})
 
     async def camera(self, request: web.Request) -> web.Response:
-        return web.json_response(self._camera(request)[1].as_json())
+        return web.json_response(self.camera_of(request)[1].as_json())
 
     async def put_camera(self, request: web.Request) -> web.Response:
         new = await put_camera(self._services.camera_file, request)
         status = HTTPStatus.CREATED if new else HTTPStatus.OK
-        return web.json_response(self._camera(request)[1].as_json(), status=status)
+        return web.json_response(self.camera_of(request)[1].as_json(), status=status)
 
     async def delete_camera(self, request: web.Request) -> web.Response:
         await delete_camera(self._services.camera_file, request)
@@ -134,7 +138,7 @@ class _Handlers:
         return web.json_response(entry_of(self._services.camera_file, request.match_info["camera_id"]))
 
     async def recordings(self, request: web.Request) -> web.Response:
-        camera_id, _ = self._camera(request)
+        camera_id, _ = self.camera_of(request)
         rows = await self._services.archive.recordings(camera_id, asked_range(request, _LONGEST_RECORDINGS_US))
         recordings = [
             {
@@ -149,7 +153,7 @@ class _Handlers:
         return web.json_response({"recordings": recordings})
 
     async def timeline(self, request: web.Request) -> web.Response:
-        camera_id, _ = self._camera(request)
+        camera_id, _ = self.camera_of(request)
         spans, gaps = await self._services.archive.timeline(camera_id, asked_range(request, _LONGEST_TIMELINE_US))
         return web.json_response(
             {
@@ -165,28 +169,8 @@ class _Handlers:
             }
         )
 
-    async def snapshot(self, request: web.Request) -> web.Response:
-        _, camera = self._camera(request)
-        width = asked_number(request, "width", default=0, least=16, most=8192)
-        keyframe = camera.live.keyframe
-        if keyframe is None:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", "the camera has not sent a picture yet")
-
-        def picture() -> bytes:
-            return to_jpeg(decode_keyframe(keyframe.video, keyframe.nals), width or None)
-
-        try:
-            body = await asyncio.to_thread(picture)
-        except PictureError as error:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", str(error)) from error
-        headers = {
-            "Cache-Control": "no-store",
-            "X-Picture-Time": utc.to_text(self._services.host.utc_us(keyframe.arrival_us)),
-        }
-        return web.Response(body=body, content_type="image/jpeg", headers=headers)
-
     async def live_ticket(self, request: web.Request) -> web.Response:
-        camera_id, _ = self._camera(request)
+        camera_id, _ = self.camera_of(request)
         ticket, expires_s = self._tickets.issue(camera_id, int(time.time()))
         path = f"{_LIVE_PATTERN.format(camera_id=camera_id)}?auth={ticket}"
         return web.json_response(
@@ -198,7 +182,7 @@ class _Handlers:
         ticket = request.query.get("auth", "")
         has_ticket = self._tickets.valid(ticket, camera_id, int(time.time()))
         require(has_ticket or has_token(request, self._services.identity.token))
-        _, camera = self._camera(request)
+        _, camera = self.camera_of(request)
         if camera.live.keyframe is None:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", "the camera sends no pictures now")
         response = web.StreamResponse(headers={"Content-Type": "video/mp2t", "Cache-Control": "no-store"})
@@ -236,9 +220,10 @@ class _Handlers:
 
     def camera_id_of(self, request: web.Request) -> str:
         """The camera that a request is about. Raises Problem."""
-        return self._camera(request)[0]
+        return self.camera_of(request)[0]
 
-    def _camera(self, request: web.Request) -> tuple[str, CameraView]:
+    def camera_of(self, request: web.Request) -> tuple[str, CameraView]:
+        """The camera that a request is about, with its id. Raises Problem."""
         camera_id = request.match_info["camera_id"]
         camera = self._services.cameras.get(camera_id)
         if camera is None:
@@ -266,6 +251,13 @@ def openapi_document() -> dict[str, Any]:
     document: dict[str, Any] = json.loads((files(__package__) / "openapi.json").read_text(encoding="utf-8"))
     document["info"]["version"] = __version__
     return document
+
+
+def _closing(stills: Stills) -> Callable[[web.Application], Awaitable[None]]:
+    async def close(_app: web.Application) -> None:
+        stills.close()
+
+    return close
 
 
 def _span_json(span: Span) -> dict[str, str]:
