@@ -27,6 +27,11 @@ def to_text(utc_us: int) -> str:
     return from_us(utc_us).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def to_name(utc_us: int) -> str:
+    """An instant in a file's name: 20261122T065449.123456Z (ISO 8601, basic)."""
+    return from_us(utc_us).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
 def parse(text: str) -> int:
     """Microseconds since the epoch of an RFC 3339 time (§5.6). Raises ValueError."""
     if not _RFC_3339.fullmatch(text):

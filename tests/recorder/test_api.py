@@ -240,7 +240,7 @@ async def test_a_clip_whose_file_has_just_been_deleted_breaks_off_and_never_look
     app = web.Application(middlewares=[problems])
 
     async def answer_with_clip(request: web.Request) -> web.StreamResponse:
-        return await send_clip(request, clip)
+        return await send_clip(request, clip, "clip.mp4")
 
     app.router.add_get("/", answer_with_clip)
     async with TestClient(TestServer(app)) as client:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from http import HTTPStatus
+from typing import BinaryIO
 
 from aiohttp import web
 
@@ -38,9 +39,10 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     return start, min(end, size)
 
 
-async def send_clip(request: web.Request, clip: Clip) -> web.StreamResponse:
-    """Answers a GET or HEAD request with the clip or the asked range of it."""
+async def send_clip(request: web.Request, clip: Clip, name: str) -> web.StreamResponse:
+    """Answers a GET or HEAD request with the clip or the asked range of it. `name` is what a saved file is called."""
     headers = {
+        "Content-Disposition": f'inline; filename="{name}"',
         "Content-Type": "video/mp4",
         "Accept-Ranges": "bytes",
         "ETag": clip.etag,
@@ -48,7 +50,8 @@ async def send_clip(request: web.Request, clip: Clip) -> web.StreamResponse:
         "X-Clip-Start": utc.to_text(clip.start_us),
         "X-Clip-End": utc.to_text(clip.end_us),
     }
-    if clip.etag in (tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")):
+    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(","))
+    if any(tag in (clip.etag, "*") for tag in known):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     start, end = 0, clip.size
     status = HTTPStatus.OK
@@ -74,25 +77,42 @@ async def send_clip(request: web.Request, clip: Clip) -> web.StreamResponse:
 
 
 async def _send(request: web.Request, response: web.StreamResponse, clip: Clip, start: int, end: int) -> None:
-    loop = asyncio.get_running_loop()
     # The headers travel with the first write: it is never left out.
     await response.write(clip.head[start:end])
     position = len(clip.head)
-    for part in clip.parts:
-        first, last = max(start, position), min(end, position + part.size)
-        if first < last:
-            transport = request.transport
-            if transport is None:
-                raise ConnectionResetError("the client is gone")
-            try:
-                with await asyncio.to_thread(open, part.path, "rb") as file:
-                    sent = await loop.sendfile(transport, file, part.offset + first - position, last - first)
-            except OSError as error:
-                if not isinstance(error, ConnectionError):
-                    _LOGGER.warning("clip broken off", extra={"path": part.path, "problem": error.strerror})
-                sent = 0
-            if sent < last - first:
-                # The length has been promised: only a broken connection can still say that something is missing.
-                transport.abort()
-                return
-        position += part.size
+    path, file = "", None
+    try:
+        for part in clip.parts:
+            first, last = max(start, position), min(end, position + part.size)
+            if first < last:
+                if file is None or path != part.path:
+                    if file is not None:
+                        file.close()
+                    path, file = part.path, await asyncio.to_thread(open, part.path, "rb")
+                if not await _send_part(request, file, part.offset + first - position, last - first):
+                    return
+            position += part.size
+    except OSError as error:
+        if not isinstance(error, ConnectionError):
+            _LOGGER.warning("clip broken off", extra={"path": path, "problem": error.strerror})
+        _break_off(request)
+    finally:
+        if file is not None:
+            file.close()
+
+
+async def _send_part(request: web.Request, file: BinaryIO, offset: int, size: int) -> bool:
+    """Has the kernel send bytes of a file; False if the connection had to be broken off. Raises OSError."""
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the client is gone")
+    sent = await asyncio.get_running_loop().sendfile(transport, file, offset, size)
+    if sent < size:
+        _break_off(request)
+    return sent == size
+
+
+def _break_off(request: web.Request) -> None:
+    # The length has been promised: only a broken connection can still say that something is missing.
+    if request.transport is not None:
+        request.transport.abort()

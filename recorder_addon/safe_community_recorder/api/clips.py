@@ -44,7 +44,7 @@ class ClipHandlers:
             clip = await self._archive.clip(camera_id, within, sound=sound)
         except NoFootageError as error:
             raise _nothing(error) from error
-        return await send_clip(request, clip)
+        return await send_clip(request, clip, _name(camera_id, clip))
 
     async def description(self, request: web.Request) -> web.Response:
         """What a clip of the range holds, and the address under which it stays the same. Raises Problem."""
@@ -66,11 +66,15 @@ class ClipHandlers:
             clip = await self._archive.time_lapse(camera_id, within, pictures, per_s)
         except NoFootageError as error:
             raise _nothing(error) from error
-        return await send_clip(request, clip)
+        return await send_clip(request, clip, _name(camera_id, clip, "_timelapse"))
 
 
 def _sound(request: web.Request) -> bool:
     return asked_flag(request, "sound", default=True)
+
+
+def _name(camera_id: str, clip: Clip, more: str = "") -> str:
+    return f"{camera_id}_{utc.to_name(clip.start_us)}{more}.mp4"
 
 
 def _nothing(error: NoFootageError) -> Problem:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..utc import SECOND_US, from_us
+from ..utc import SECOND_US, from_us, to_name
 
 FILE_S = 300
 SET_ASIDE = "set-aside"
@@ -12,7 +12,7 @@ SET_ASIDE = "set-aside"
 
 def relative_path(camera_id: str, start_us: int) -> str:
     """The path below the archive's root of the file that begins at this instant."""
-    return f"{camera_id}/{from_us(start_us):%Y/%m/%d/%Y%m%dT%H%M%S.%f}Z.mp4"
+    return f"{camera_id}/{from_us(start_us):%Y/%m/%d}/{to_name(start_us)}.mp4"
 
 
 def same_file(file_start_us: int, group_start_us: int, file_s: int = FILE_S) -> bool:
