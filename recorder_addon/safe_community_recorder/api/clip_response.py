@@ -89,30 +89,30 @@ async def _send(request: web.Request, response: web.StreamResponse, clip: Clip, 
                     if file is not None:
                         file.close()
                     path, file = part.path, await asyncio.to_thread(open, part.path, "rb")
-                if not await _send_part(request, file, part.offset + first - position, last - first):
+                if not await send_part(request, file, part.offset + first - position, last - first):
                     return
             position += part.size
     except OSError as error:
         if not isinstance(error, ConnectionError):
             _LOGGER.warning("clip broken off", extra={"path": path, "problem": error.strerror})
-        _break_off(request)
+        break_off(request)
     finally:
         if file is not None:
             file.close()
 
 
-async def _send_part(request: web.Request, file: BinaryIO, offset: int, size: int) -> bool:
+async def send_part(request: web.Request, file: BinaryIO, offset: int, size: int) -> bool:
     """Has the kernel send bytes of a file; False if the connection had to be broken off. Raises OSError."""
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client is gone")
     sent = await asyncio.get_running_loop().sendfile(transport, file, offset, size)
     if sent < size:
-        _break_off(request)
+        break_off(request)
     return sent == size
 
 
-def _break_off(request: web.Request) -> None:
-    # The length has been promised: only a broken connection can still say that something is missing.
+def break_off(request: web.Request) -> None:
+    """The length has been promised: only a broken connection can still say that something is missing."""
     if request.transport is not None:
         request.transport.abort()
