@@ -205,11 +205,8 @@ class _Viewer:
         if self._head is None:
             self._head = head
         self._is_skipping = False
-        if (
-            len(self._waiting) >= _VIEWER_BACKLOG_UNITS
-            or self._waiting_bytes + len(data) > _VIEWER_BACKLOG_BYTES
-            and self._waiting
-        ):
+        is_too_much = self._waiting_bytes + len(data) > _VIEWER_BACKLOG_BYTES
+        if self._waiting and (is_too_much or len(self._waiting) >= _VIEWER_BACKLOG_UNITS):
             self._waiting.clear()
             self._waiting_bytes = 0
             if not is_key:

@@ -22,10 +22,12 @@ from ..live import LiveChannel
 from ..probe import Prober
 from ..stills import Stills
 from .auditor import Auditor
-from .authorization import Tickets, authorization, has_token, require
+from .authorization import Entrance, authorization
 from .cameras import CameraFile, delete_camera, entry_of, put_camera
 from .clips import ClipHandlers
 from .events import Hub
+from .hls import HlsHandlers
+from .live import LiveHandlers
 from .pictures import PictureHandlers
 from .probe import ProbeHandlers
 from .problems import Problem, problems
@@ -38,7 +40,6 @@ API_VERSION = 1
 _LONGEST_TIMELINE_US = 400 * DAY_US
 _LONGEST_RECORDINGS_US = 31 * DAY_US
 _HEARTBEAT_S = 20
-_LIVE_PATTERN = "/api/v1/cameras/{camera_id}/live.ts"
 _OPEN_PATHS = frozenset({"/health", "/openapi.json"})
 
 
@@ -73,7 +74,10 @@ class Services:
 def build_app(services: Services) -> web.Application:
     """The aiohttp application."""
     app = web.Application(
-        middlewares=[problems, authorization(services.identity.token, _OPEN_PATHS, frozenset({_LIVE_PATTERN}))]
+        middlewares=[
+            problems,
+            authorization(services.identity.token, _OPEN_PATHS, LiveHandlers.OWN_CHECK | HlsHandlers.OWN_CHECK),
+        ]
     )
     handlers = _Handlers(services)
     app.add_routes(
@@ -89,8 +93,6 @@ def build_app(services: Services) -> web.Application:
             web.get("/api/v1/cameras/{camera_id}/entry", handlers.entry, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/recordings", handlers.recordings, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/timeline", handlers.timeline, allow_head=False),
-            web.post("/api/v1/cameras/{camera_id}/live-tickets", handlers.live_ticket),
-            web.get(_LIVE_PATTERN, handlers.live, allow_head=False),
         ]
     )
     app.add_routes(StorageHandlers(services.archive, handlers.camera_id_of, services.time_zone).routes())
@@ -98,6 +100,10 @@ def build_app(services: Services) -> web.Application:
     stills = Stills()
     pictures = PictureHandlers(services.archive, services.host, services.auditor, stills, handlers.camera_of)
     app.add_routes(pictures.routes())
+    entrance = Entrance(services.identity.token)
+    app.add_routes(LiveHandlers(entrance, services.auditor, handlers.camera_of).routes())
+    hls = HlsHandlers(services.archive, services.host, entrance, services.auditor, handlers.camera_of)
+    app.add_routes(hls.routes())
     app.add_routes(ProbeHandlers(services.camera_file, services.prober.probe).routes())
     app.on_shutdown.append(handlers.shut_down)
     app.on_cleanup.append(_closing(stills))
@@ -107,7 +113,6 @@ def build_app(services: Services) -> web.Application:
 class _Handlers:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._tickets = Tickets(services.identity.token)
         self._sockets: set[web.WebSocketResponse] = set()
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -168,31 +173,6 @@ class _Handlers:
                 ],
             }
         )
-
-    async def live_ticket(self, request: web.Request) -> web.Response:
-        camera_id, _ = self.camera_of(request)
-        ticket, expires_s = self._tickets.issue(camera_id, int(time.time()))
-        path = f"{_LIVE_PATTERN.format(camera_id=camera_id)}?auth={ticket}"
-        return web.json_response(
-            {"path": path, "expires": utc.to_text(expires_s * utc.SECOND_US)}, status=HTTPStatus.CREATED
-        )
-
-    async def live(self, request: web.Request) -> web.StreamResponse:
-        camera_id = request.match_info["camera_id"]
-        ticket = request.query.get("auth", "")
-        has_ticket = self._tickets.valid(ticket, camera_id, int(time.time()))
-        require(has_ticket or has_token(request, self._services.identity.token))
-        _, camera = self.camera_of(request)
-        if camera.live.keyframe is None:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", "the camera sends no pictures now")
-        response = web.StreamResponse(headers={"Content-Type": "video/mp2t", "Cache-Control": "no-store"})
-        await response.prepare(request)
-        try:
-            async for data in camera.live.mpegts():
-                await response.write(data)
-        except ConnectionError:
-            _LOGGER.debug("live viewer gone", extra={"camera": camera_id})
-        return response
 
     async def events(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S)

@@ -211,6 +211,17 @@ class Archive:
         rows = await self.recordings(camera_id, within)
         return await self._from_files(lambda: list(self._footage.files(rows, shown)))
 
+    async def file(self, camera_id: str, at_us: int) -> tuple[str, RecordingFile] | None:
+        """The path of the recording file of this instant, and the file with all fragments that may be shown."""
+        rows = await self._read(self._index.recordings, camera_id, at_us, at_us + 1)
+        shown = [span for row in rows for span in self._served(camera_id, Span(row.start_us, row.end_us))]
+        return await self._from_files(lambda: next(self._footage.files(rows, shown), None))
+
+    def written(self, camera_id: str) -> asyncio.Event | None:
+        """Is set when the camera's next footage can be had; another one from then on. None: it is not recorded."""
+        camera = self._cameras.get(camera_id)
+        return None if camera is None or camera.finished else camera.written
+
     async def _clip(self, camera_id: str, within: Span, kind: Hashable, build: BuildClip) -> Clip:
         shown = self._served(camera_id, within)
         rows = await self.recordings(camera_id, within)

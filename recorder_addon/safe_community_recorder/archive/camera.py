@@ -54,7 +54,7 @@ class CameraArchive:
 
     `trusted_us` is the end of the newest footage that was not dated by a wrong clock, as far as that can be told.
     `trouble` says what is wrong with the disk, as far as this camera's last write showed; `lost_groups` counts what had
-    to be thrown away.
+    to be thrown away. `written` is set when the next group has reached the disk; from then on it is another one.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class CameraArchive:
         self._gap: Gap | None = None
         self._unwritten_notes: deque[Note] = deque(maxlen=1_000)
         self.finished = False
+        self.written = asyncio.Event()
         self.recording = False
         self.trouble: tuple[StorageState, str] | None = None
         self.lost_groups = 0
@@ -188,6 +189,8 @@ class CameraArchive:
             if self.trouble is not None:
                 _LOGGER.info("footage is written again", extra={"camera": self.camera_id})
             self._tell(recording=True, trouble=None)
+            self.written.set()
+            self.written = asyncio.Event()
         return True
 
     def _tell(self, *, recording: bool, trouble: tuple[StorageState, str] | None) -> None:

@@ -7,7 +7,7 @@ is a discontinuity; the UTC of every segment stands beside it.
 from collections.abc import Iterable, Iterator
 from copy import replace
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import takewhile
 
 from .. import utc
 from .cmaf import Fragment, RecordingFile
@@ -66,10 +66,10 @@ def segments_of(files: Iterable[tuple[str, RecordingFile]]) -> Iterator[Segment]
             yield Segment.of(uri, file, fragment)
 
 
-def recorded_playlist(files: Iterable[tuple[str, RecordingFile]], start_us: int, ticket: str) -> str:
+def recorded_playlist(files: Iterable[tuple[str, RecordingFile]], start_us: int, ticket: str | None) -> str:
     """What was recorded, as a playlist that does not change; playback is to begin at `start_us`.
 
-    `ticket` is added to each address. Raises ValueError when there is no footage.
+    `ticket` is added to each address, if there is one. Raises ValueError when there is no footage.
     """
     segments = list(_joined(segments_of(files)))
     if not segments:
@@ -78,12 +78,10 @@ def recorded_playlist(files: Iterable[tuple[str, RecordingFile]], start_us: int,
     lines.append("#EXT-X-PLAYLIST-TYPE:VOD")
     if start_us > segments[0].start_us:
         # Behind the beginning by the pictures that are there, not by the clock: holes take no time in a playlist.
-        passed = accumulate((segment.duration_90k for segment in segments), initial=0)
-        before, first = next(
-            ((passed_90k, segment) for passed_90k, segment in zip(passed, segments) if segment.end_us > start_us),
-            (0, segments[0]),
-        )
-        offset_s = before / 90_000 + max(0, start_us - first.start_us) / utc.SECOND_US
+        earlier = list(takewhile(lambda segment: segment.end_us <= start_us, segments))
+        first = segments[min(len(earlier), len(segments) - 1)]
+        passed_90k = sum(segment.duration_90k for segment in earlier)
+        offset_s = passed_90k / 90_000 + max(0, start_us - first.start_us) / utc.SECOND_US
         lines.append(f"#EXT-X-START:TIME-OFFSET={offset_s:.6f},PRECISE=YES")
     lines += _listed(segments, ticket)
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
@@ -138,8 +136,8 @@ class LiveWindow:
             self._sequence += 1
             self._discontinuities += self._segments.pop(0).begins_anew
 
-    def playlist(self, ticket: str) -> str:
-        """As players ask for it; `ticket` is added to each address."""
+    def playlist(self, ticket: str | None) -> str:
+        """As players ask for it; `ticket` is added to each address, if there is one."""
         lines = _head(self._target_s, self._sequence, self._discontinuities)
         lines.append(f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK={3 * self._target_s}.0")
         return "\n".join([*lines, *_listed(self._segments, ticket), ""])
@@ -184,12 +182,12 @@ def _head(target_s: int, sequence: int, discontinuities: int) -> list[str]:
     ]
 
 
-def _listed(segments: Iterable[Segment], ticket: str) -> Iterator[str]:
-    uri = None
+def _listed(segments: Iterable[Segment], ticket: str | None) -> Iterator[str]:
+    uri, query = None, "" if ticket is None else f"?auth={ticket}"
     for segment in segments:
         if segment.begins_anew:
             yield "#EXT-X-DISCONTINUITY"
-        address = f"{segment.uri}?auth={ticket}"
+        address = segment.uri + query
         if segment.uri != uri:
             uri = segment.uri
             yield f'#EXT-X-MAP:URI="{address}",BYTERANGE="{segment.head_bytes}@0"'

@@ -12,7 +12,7 @@ _TIME_BASE = Fraction(1, 90_000)
 
 
 class TransportStream:
-    """Turns access units into bytes of one MPEG transport stream. `head` is empty: a viewer may join at any keyframe."""
+    """Turns access units into bytes of one MPEG transport stream. `head` is empty: viewers may join at any keyframe."""
 
     head = b""
 
