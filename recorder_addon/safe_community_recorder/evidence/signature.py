@@ -1,0 +1,111 @@
+"""The recorder's key: Ed25519 (RFC 8032), made once and kept in the data directory; signing and checking with it."""
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+_NAME = "evidence_key.pem"
+
+
+class KeyUnusableError(Exception):
+    """The key cannot be read, or is no Ed25519 key."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key by which everybody can tell who signed."""
+
+    key: Ed25519PublicKey
+
+    @property
+    def pem(self) -> str:
+        """As openssl reads it (SubjectPublicKeyInfo, RFC 8410)."""
+        return self.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of its DER form, 64 hexadecimal digits."""
+        return hashlib.sha256(self.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+    def signed(self, data: bytes, signature: bytes) -> bool:
+        """True if the signature is that of its owner over these bytes."""
+        try:
+            self.key.verify(signature, data)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The recorder's own key, which nobody is shown."""
+
+    key: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def public(self) -> PublicKey:
+        """What others need to check its signatures."""
+        return PublicKey(self.key.public_key())
+
+    def sign(self, data: bytes) -> bytes:
+        """64 bytes; the same for the same data."""
+        return self.key.sign(data)
+
+
+def load_key(data: Path) -> SigningKey:
+    """The key kept in this directory; made where there is none. Raises KeyUnusableError and OSError.
+
+    One that is damaged is never replaced: nobody could tell any more that what was signed before is the recorder's.
+    """
+    path = data / _NAME
+    try:
+        pem = path.read_bytes()
+    except FileNotFoundError:
+        return _make(path)
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyUnusableError(f"{path} is damaged; put it back from a backup") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyUnusableError(f"{path} holds another kind of key; Ed25519 was expected")
+    return SigningKey(key)
+
+
+def read_public_key(pem: bytes) -> PublicKey:
+    """A public key in PEM. Raises KeyUnusableError."""
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyUnusableError("no public key in PEM") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise KeyUnusableError("another kind of key; Ed25519 was expected")
+    return PublicKey(key)
+
+
+def _make(path: Path) -> SigningKey:
+    key = Ed25519PrivateKey.generate()
+    beside = path.with_suffix(".new")
+    beside.unlink(missing_ok=True)
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    return SigningKey(key)
