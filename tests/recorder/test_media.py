@@ -1,6 +1,5 @@
 """H.264 and MP4: what is written is what is read back, whatever is cut off, and others' software agrees."""
 
-import hashlib
 import io
 import subprocess
 from contextlib import suppress
@@ -9,13 +8,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_community_recorder.media import cmaf, h264, h265
 from safe_community_recorder.media.bits import BitstreamError
 from safe_community_recorder.media.boxes import BoxError
-from safe_community_recorder.media.clip import Clip, NoFootageError, build_clip
 from safe_community_recorder.media.cmaf import ClockSource, Group, Sample, encode_group, init_segment
 from safe_community_recorder.media.mpegts import TransportStream
 from safe_community_recorder.media.picture import PictureError, decode_keyframe, to_gray, to_jpeg
@@ -60,11 +58,6 @@ def groups_of(pictures: int = 30, b_frames: int = 0) -> list[list[Sample]]:
 def read(data: bytes) -> cmaf.RecordingFile:
     """Reads a file that lies in memory."""
     return read_recording(lambda position, count: data[position : position + count], len(data))
-
-
-def clip_bytes(clip: Clip, data: bytes) -> bytes:
-    """All bytes of a clip of one file."""
-    return clip.head + b"".join(data[part.offset : part.offset + part.size] for part in clip.parts)
 
 
 def brightness(video: bytes) -> list[int]:
@@ -181,56 +174,6 @@ def test_ffprobe_and_a_decoder_accept_a_recording_file(tmp_path: Path, b_frames:
     )
     assert probed.stdout.strip() == "h264,30"
     assert probed.stderr == ""
-
-
-@pytest.mark.parametrize("b_frames", [0, 2])
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 29), st.integers(1, 30))
-def test_a_clip_shows_exactly_the_pictures_of_its_range(b_frames: int, first: int, count: int) -> None:
-    last = min(30, first + count)
-    data = file_of(groups_of(30, b_frames), video=encode(30, b_frames).video)
-    clip = build_clip([("file", read(data))], T0 + first * 100_000, T0 + last * 100_000)
-    shown = brightness(clip_bytes(clip, data))
-    # Pictures before the asked instant are decoded, but the edit list tells players not to show them.
-    assert shown[-(last - first) :] == [pytest.approx(brightness_of(n), abs=2) for n in range(first, last)]
-    assert len(shown) == last - first or b_frames or first % 10
-    assert clip.size == len(clip_bytes(clip, data))
-
-
-def test_a_clip_is_the_same_every_time_and_ordinary_mp4(tmp_path: Path) -> None:
-    data = file_of(groups_of(30))
-    one, two = (build_clip([("file", read(data))], T0 + 500_000, T0 + 2_500_000) for _ in range(2))
-    assert hashlib.sha256(clip_bytes(one, data)).digest() == hashlib.sha256(clip_bytes(two, data)).digest()
-    assert one.etag == two.etag
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(clip_bytes(one, data))
-    probed = subprocess.run(
-        ["ffprobe", "-v", "warning", "-show_entries", "format=duration", "-of", "csv=p=0", path],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert float(probed.stdout) == pytest.approx(2.0, abs=0.001)
-    assert probed.stderr == ""
-
-
-def test_a_clip_goes_over_files_and_gaps() -> None:
-    one, two = file_of(groups_of(20)), file_of(groups_of(10), T0 + 60_000_000)
-    files = [("one", read(one)), ("two", read(two))]
-    clip = build_clip(files, T0, T0 + 120_000_000)
-    content = {"one": one, "two": two}
-    data = clip.head + b"".join(content[p.path][p.offset : p.offset + p.size] for p in clip.parts)
-    assert len(brightness(data)) == 30
-    with av.open(io.BytesIO(data), "r") as container:
-        assert container.duration == 3_000_000
-    assert (clip.start_us, clip.end_us) == (T0, T0 + 61_000_000)
-
-
-def test_a_range_without_footage_has_no_clip() -> None:
-    files = [("file", read(file_of(groups_of(10))))]
-    for start, end in ((T0 - 10, T0), (T0 + 1_000_000, T0 + 2_000_000)):
-        with pytest.raises(NoFootageError):
-            build_clip(files, start, end)
 
 
 def test_a_viewer_can_join_the_transport_stream_at_any_keyframe() -> None:

@@ -2,13 +2,14 @@
 
 Nothing is copied: the head (`ftyp moov mdat`) points with its chunk offsets into the recording files' own bytes behind
 it. A recording file's `prft` and `moof` boxes between the groups of pictures lie inside the clip's `mdat` and are
-never pointed at. Playback begins at the asked instant by an edit list, though the data begin at the keyframe before.
-Where footage is missing the clip goes on with the next picture that there is; `pieces` tell which instant is when.
+never pointed at. A clip of start ≤ time < end shows the pictures taken then, so that two clips side by side show what
+one over both shows; an edit list leaves out what is only there to decode them, from the keyframe before on. Where
+footage is missing the clip goes on with the next picture that there is; `pieces` tell which instant is when.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +18,7 @@ from .. import utc
 from .audio import AudioFormat
 from .boxes import box
 from .clip_sound import ClipSound
-from .clip_tables import TrackTables
+from .clip_tables import I64, TrackTables
 from .cmaf import Fragment, RecordingFile
 from .movie import edit_list, movie_header, quicktime_metadata, video_track
 from .video import VideoFormat
@@ -80,11 +81,17 @@ class Clip:
 def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us: int, *, sound: bool = True) -> Clip:
     """The clip of start ≤ time < end from files in the order of their time, one after the other.
 
-    Without `sound`, none of its bytes lies in the clip. Raises NoFootageError.
+    Where no picture was taken within so short a range, it is the one that shows then. Without `sound`, no byte of that
+    lies in the clip. Raises NoFootageError.
     """
     builder = _Builder(start_us, end_us, sound=sound)
     for path, file in files:
         builder.add(path, file)
+    if builder.is_empty and builder.before is not None:
+        path, file, fragment = builder.before
+        taken_us = _taken_us(fragment)
+        still_shown_us = int(taken_us[taken_us < end_us].max())
+        return build_clip([(path, replace(file, fragments=(fragment,)))], still_shown_us, end_us, sound=sound)
     return builder.clip()
 
 
@@ -102,11 +109,22 @@ def build_time_lapse(
     return builder.clip()
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How many of a fragment's samples a clip needs, and which of its time is shown, from its first picture's on."""
+
+    kept: int
+    from_90k: int
+    until_90k: int
+
+
 class _Builder:
     """Takes footage in the order of its time, and says what clip that makes."""
 
     def __init__(self, start_us: int, end_us: int, *, sound: bool) -> None:
         self.due_us = start_us
+        self.before: tuple[str, RecordingFile, Fragment] | None = None
+        """Footage of which only the last picture reaches into the range."""
         self._start_us = start_us
         self._end_us = end_us
         self._with_sound = sound
@@ -116,14 +134,23 @@ class _Builder:
         self._parts: list[Part] = []
         self._position = 0
         self._media_90k = 0
+        # Of the pictures shown: where they begin and end in the track, and when they were taken.
+        self._begin_90k = self._end_90k = 0
         self._first_us = self._last_us = 0
         self._delay_90k = 0
         self._pieces: list[Piece] = []
         self._only_keyframes = False
 
+    @property
+    def is_empty(self) -> bool:
+        """True while there is no picture."""
+        return not self._formats
+
     def add(self, path: str, file: RecordingFile) -> None:
         """A file's fragments that lie in the range."""
         inside = [f for f in file.fragments if f.utc_us < self._end_us and f.end_us > self._start_us]
+        if inside and not self._shown(inside[0]).kept:
+            self.before = path, file, inside.pop(0)
         # What lies between may not be shown: then it must not even lie unused in the clip.
         apart = [number for number in range(1, len(inside)) if inside[number].start != inside[number - 1].end]
         for first, last in pairwise([0, *apart, len(inside)]):
@@ -133,10 +160,11 @@ class _Builder:
     def add_keyframe(self, path: str, video: VideoFormat, fragment: Fragment, duration_90k: int) -> None:
         """A fragment's first picture alone."""
         self._only_keyframes = True
-        self._begin(fragment, 0)
+        if self.is_empty:
+            self._first_us = fragment.utc_us
         self._pieces.append(Piece(fragment.utc_us, fragment.end_us, self._media_90k))
-        self._last_us = fragment.utc_us + duration_90k * 100 // 9
-        self._media_90k += duration_90k
+        self._last_us = fragment.end_us
+        self._end_90k = self._media_90k = self._media_90k + duration_90k
         self._tables.durations.add(np.array([duration_90k]))
         self._tables.add_sizes(fragment.sizes[:1])
         self._tables.add_chunks([1], [self._position], self._entry(video))
@@ -146,13 +174,8 @@ class _Builder:
         """All that was added. Raises NoFootageError."""
         if not self._formats:
             raise NoFootageError("no footage in this range")
-        if self._only_keyframes:
-            start_us, end_us = self._first_us, self._last_us
-            skip_90k, play_90k = 0, self._media_90k
-        else:
-            start_us, end_us = max(self._first_us, self._start_us), min(self._last_us, self._end_us)
-            skip_90k = (start_us - self._first_us) * 9 // 100
-            play_90k = max(1, self._media_90k - skip_90k - (self._last_us - end_us) * 9 // 100)
+        start_us, end_us = self._first_us, self._last_us
+        skip_90k, play_90k = self._begin_90k, max(1, self._end_90k - self._begin_90k)
         self._sound.finish()
         creation_s = start_us // 1_000_000 + _QUICKTIME_EPOCH_OFFSET_S
         metadata = quicktime_metadata({_CREATION_DATE: utc.to_text(start_us)})
@@ -181,58 +204,66 @@ class _Builder:
         return Clip(whole, tuple(self._parts), start_us, end_us, play_90k, pieces, formats, self._sound.audio)
 
     def _add_side_by_side(self, path: str, file: RecordingFile, fragments: Sequence[Fragment]) -> None:
-        last = fragments[-1]
-        kept = len(last.sizes) - _samples_behind(last, self._end_us)
-        self._begin(fragments[0], int(fragments[0].offsets[0]))
+        first, last = fragments[0], fragments[-1]
+        shown = self._shown(last)
+        if self.is_empty:
+            self._begin_90k, self._delay_90k = self._shown(first).from_90k, int(first.offsets[0])
+            self._first_us = first.utc_us + self._begin_90k * 100 // 9
         begins_90k = []
         for fragment in fragments:
             begins_90k.append(self._media_90k)
-            duration_90k = fragment.duration_90k if fragment is not last else int(last.durations[:kept].sum())
+            duration_90k = fragment.duration_90k if fragment is not last else shown.until_90k
             self._place(fragment, duration_90k)
             self._media_90k += duration_90k
-        cut = slice(None, kept - len(last.sizes) or None)
-        sizes = np.concatenate([f.sizes for f in fragments])[cut]
-        self._tables.durations.add(np.concatenate([f.durations for f in fragments])[cut])
-        self._tables.offsets.add(np.concatenate([f.offsets for f in fragments])[cut])
-        self._tables.add_sizes(sizes)
-        counts = [len(f.sizes) for f in fragments[:-1]] + [kept]
+        self._last_us, self._end_90k = last.utc_us + shown.until_90k * 100 // 9, self._media_90k
+        counts = [len(f.sizes) for f in fragments[:-1]] + [shown.kept]
+        total = sum(counts)
+        self._tables.durations.add(np.concatenate([f.durations for f in fragments])[:total])
+        self._tables.offsets.add(np.concatenate([f.offsets for f in fragments])[:total])
+        self._tables.add_sizes(np.concatenate([f.sizes for f in fragments])[:total])
         entry = self._entry(file.video)
-        end = last.data + int(last.sizes[:kept].sum(dtype=np.int64))
         if file.audio is not None and not self._with_sound:
             for fragment, count in zip(fragments, counts, strict=True):
                 self._tables.add_chunks([count], [self._position], entry)
-                self._take(path, fragment.data, int(fragment.sizes[:count].sum(dtype=np.int64)))
+                self._take(path, fragment.data, _size(fragment, count))
             return
-        before = self._position - fragments[0].start
+        before = self._position - first.start
         self._tables.add_chunks(counts, [before + f.data for f in fragments], entry)
-        whole = fragments[:-1] if kept < len(last.sizes) else fragments
-        self._take(path, fragments[0].start, (end if len(whole) < len(fragments) else last.end) - fragments[0].start)
+        is_whole = shown.kept == len(last.sizes)
+        self._take(path, first.start, (last.end if is_whole else last.data + _size(last, shown.kept)) - first.start)
         if file.audio is None:
             return
         for fragment, begin_90k in zip(fragments, begins_90k, strict=True):
-            run = fragment.audio
-            if run is None:
-                continue
-            if len(whole) == len(fragments) or fragment is not last:
-                self._sound.add(file.audio, run, begin_90k - fragment.base_90k, before + run.data)
-            else:
-                run = run.until((fragment.base_90k + self._media_90k - begin_90k) * file.audio.sample_rate // 90_000)
-                self._sound.add(file.audio, run, begin_90k - fragment.base_90k, self._position)
+            run, shift_90k = fragment.audio, begin_90k - fragment.base_90k
+            if run is not None and (is_whole or fragment is not last):
+                self._sound.add(file.audio, run, shift_90k, before + run.data)
+            elif run is not None:
+                run = run.until((self._media_90k - shift_90k) * file.audio.sample_rate // 90_000)
+                self._sound.add(file.audio, run, shift_90k, self._position)
                 self._take(path, run.data, int(run.sizes.sum(dtype=np.int64)))
 
-    def _begin(self, fragment: Fragment, delay_90k: int) -> None:
-        if not self._formats:
-            self._first_us, self._delay_90k = fragment.utc_us, delay_90k
+    def _shown(self, fragment: Fragment) -> _Shown:
+        if self._start_us <= fragment.utc_us and fragment.end_us <= self._end_us:
+            return _Shown(len(fragment.sizes), 0, fragment.duration_90k)
+        shown_90k, taken_us = _shown_90k(fragment), _taken_us(fragment)
+        inside = np.flatnonzero((taken_us >= self._start_us) & (taken_us < self._end_us))
+        if not len(inside):
+            return _Shown(0, 0, 0)
+        kept = int(inside[-1]) + 1
+        # What is only there to decode others is shown later.
+        later_90k = shown_90k[taken_us >= self._end_us]
+        until_90k = later_90k.min() if len(later_90k) else fragment.duration_90k
+        return _Shown(kept, int(shown_90k[inside].min()), int(until_90k))
 
     def _place(self, fragment: Fragment, duration_90k: int) -> None:
-        self._last_us = fragment.utc_us + duration_90k * 100 // 9
+        end_us = fragment.utc_us + duration_90k * 100 // 9
         if self._pieces:
             piece = self._pieces[-1]
             expected_us = piece.start_us + (self._media_90k - piece.at_90k) * 100 // 9
             if abs(fragment.utc_us - expected_us) <= _SAME_PIECE_US:
-                self._pieces[-1] = Piece(piece.start_us, self._last_us, piece.at_90k)
+                self._pieces[-1] = Piece(piece.start_us, end_us, piece.at_90k)
                 return
-        self._pieces.append(Piece(fragment.utc_us, self._last_us, self._media_90k))
+        self._pieces.append(Piece(fragment.utc_us, end_us, self._media_90k))
 
     def _entry(self, video: VideoFormat) -> int:
         """The number of the sample entry."""
@@ -246,11 +277,17 @@ class _Builder:
             self._position += size
 
 
-def _samples_behind(fragment: Fragment, end_us: int) -> int:
-    """How many samples at the fragment's end are shown at or after `end_us` (at least one sample always stays)."""
-    if fragment.end_us <= end_us:
-        return 0
-    decoding = np.cumsum(fragment.durations, dtype=np.int64) - fragment.durations
-    shown = fragment.utc_us + (decoding + fragment.offsets - int(fragment.offsets[0])) * 100 // 9
-    inside = np.flatnonzero(shown < end_us)
-    return len(shown) - max(1, int(inside[-1]) + 1 if len(inside) else 1)
+def _shown_90k(fragment: Fragment) -> I64:
+    """When each sample is shown, from the first one's time on."""
+    decoded = np.cumsum(fragment.durations, dtype=np.int64) - fragment.durations
+    return decoded + fragment.offsets - int(fragment.offsets[0])
+
+
+def _taken_us(fragment: Fragment) -> I64:
+    """When each sample was taken, in UTC."""
+    return fragment.utc_us + _shown_90k(fragment) * 100 // 9
+
+
+def _size(fragment: Fragment, count: int) -> int:
+    """Bytes of the fragment's first pictures."""
+    return int(fragment.sizes[:count].sum(dtype=np.int64))
