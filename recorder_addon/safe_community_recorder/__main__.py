@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from . import __version__, logs, maintenance, probe_command
 from .app import Recorder, Settings
 from .archive.layout import FILE_S
+from .audit import command as audit_command
 from .config import ConfigError
 from .identity import InUseError
 from .ingest.source import Way
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _maintain(given[0], given[1:])
     if given and given[0] == "probe":
         return _probe(given[1:])
+    if given and given[0] == "audit":
+        return _audit(given[1:])
     return _record(given)
 
 
@@ -35,7 +38,7 @@ def _record(given: Sequence[str]) -> int:
         prog="safe-community-recorder",
         description="Records cameras without re-encoding.",
         epilog="Commands: `check` compares footage and index, `rebuild` makes the index anew from the footage, "
-        "`probe` looks at a camera.",
+        "`probe` looks at a camera, `audit` proves the audit log or shows it.",
     )
     parser.add_argument("--config", type=Path, required=True, help="the camera file (YAML); written if it is missing")
     _add_places(parser)
@@ -101,6 +104,31 @@ def _probe(given: Sequence[str]) -> int:
     arguments = parser.parse_args(given)
     url = sys.stdin.readline().strip() if arguments.url == "-" else arguments.url
     return probe_command.run(url, arguments.certificate, arguments.source, arguments.still)
+
+
+def _audit(given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="safe-community-recorder audit",
+        description="Proves that the audit log is as it was written, or shows it; the recorder may be running.",
+        epilog="Exit code: 0, or 1 if a record was altered, removed, put in or moved, or 2 if the log cannot be read.",
+    )
+    commands = parser.add_subparsers(dest="what", required=True)
+    verify = commands.add_parser("verify", help="name the first record that is wrong, and the others")
+    verify.add_argument(
+        "--seen", type=audit_command.seen_of, metavar="NUMBER:HASH", help="a record that was noted elsewhere before"
+    )
+    export = commands.add_parser("export", help="all records as JSON lines, or as CSV")
+    export.add_argument("--csv", metavar="FILE", help="- for standard output")
+    for command in (verify, export):
+        command.add_argument("--data", type=Path, required=True, help="the recorder's directory")
+    arguments = parser.parse_args(given)
+    try:
+        if arguments.what == "verify":
+            return audit_command.verify(arguments.data, arguments.seen)
+        return audit_command.export(arguments.data, arguments.csv)
+    except OSError as error:
+        print(f"safe-community-recorder audit: {error}", file=sys.stderr)
+        return 2
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:

@@ -86,7 +86,7 @@ class Recorder:
         rules = config.load(settings.config)
         own = identity.load(settings.data)
         clock = HostClock()
-        log = AuditLog(settings.data / "audit.jsonl")
+        log = AuditLog(settings.data)
         archive = Archive(
             settings.archive,
             settings.data,

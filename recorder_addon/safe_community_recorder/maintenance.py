@@ -6,7 +6,7 @@ from pathlib import Path
 from .archive.index import Index, open_index
 from .archive.recovery import compare_everything, differences, repair_newest, take_in_notes
 from .archive.root import ArchiveRoot, forget_identity
-from .audit import log as audit
+from .audit.verification import verify
 from .identity import hold
 
 _INDEX = "index.sqlite"
@@ -30,9 +30,9 @@ def check(data: Path, archive: Path) -> int:
             found += 1
             if found <= _SHOWN:
                 print(difference)
-        for problem in audit.verify(data / "audit.jsonl"):
+        for finding in verify(data):
             found += 1
-            print(f"audit log: {problem}")
+            print(f"audit log: {finding}")
     finally:
         index.close()
         root.close()

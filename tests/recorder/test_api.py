@@ -272,7 +272,7 @@ def test_the_document_lists_exactly_the_routes_that_there_are(tmp_path: Path) ->
             host,
             lambda: rules.time_zone,
             Prober(ways, host),
-            Auditor(AuditLog(tmp_path / "audit.jsonl")),
+            Auditor(AuditLog(tmp_path)),
         )
     )
     served = {(route.method.lower(), route.resource.canonical) for route in app.router.routes() if route.resource}

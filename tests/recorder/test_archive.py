@@ -13,7 +13,8 @@ from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.root import IDENTITY_NAME, StorageState
 from safe_community_recorder.archive.timeline import ClockEvent, Gap, Lock, Observation, Span
-from safe_community_recorder.audit import log as audit
+from safe_community_recorder.audit.reading import Wanted, every
+from safe_community_recorder.audit.verification import verify
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.clip import NoFootageError
 from safe_community_recorder.media.cmaf import ClockSource, Group
@@ -229,7 +230,8 @@ async def test_footage_that_was_set_aside_goes_after_its_days(open_archive: Open
     os.utime(aside, (time.time() - 90_000,) * 2)
     archive._deletion.tidy(lambda _camera_id: 1)
     assert not aside.exists()
-    assert '"reason": "set aside"' in (folder.path / "audit.jsonl").read_text()
+    (told,) = every(folder.path, Wanted())
+    assert told.content["reason"] == "set aside"
 
 
 async def test_footage_that_a_wrong_clock_dated_is_set_aside_and_makes_way(open_archive: Open, folder: Folder) -> None:
@@ -381,13 +383,13 @@ async def test_what_was_deleted_is_proved_in_the_audit_log(open_archive: Open, f
     await record(archive, "school", [group(old), group(old + S)])
     size = folder.files[0].stat().st_size
     await archive.delete_expired()
-    (line,) = (folder.path / "audit.jsonl").read_text().splitlines()
-    entry = json.loads(line)
-    assert (entry["event"], entry["reason"]) == ("footage_deleted", "retention")
+    (record_of_it,) = every(folder.path, Wanted())
+    entry = record_of_it.content
+    assert (record_of_it.event, entry["reason"]) == ("footage_deleted", "retention")
     assert (entry["files"], entry["bytes"]) == (1, size)
     assert entry["cameras"]["school"]["files"] == 1
     assert entry["cameras"]["school"]["from"] < entry["cameras"]["school"]["to"]
-    assert list(audit.verify(folder.path / "audit.jsonl")) == []
+    assert verify(folder.path) == []
 
 
 async def test_over_quota_the_oldest_file_is_deleted_and_everybody_is_told(open_archive: Open, folder: Folder) -> None:

@@ -21,7 +21,6 @@ from safe_community_recorder.archive.retention import (
     served_from_us,
 )
 from safe_community_recorder.archive.timeline import Lock, Span, day_of, local_days
-from safe_community_recorder.audit import log as audit
 from tests.recorder.archives import Folder, S, group, record
 
 NOW_US = 1_795_330_489_000_000
@@ -219,40 +218,3 @@ async def test_a_day_with_a_change_of_the_clocks_goes_through_writer_index_and_a
     assert names == sorted(names)
     assert len(set(names)) == len(starts)
     assert await archive.stop()
-
-
-# --- the audit log ----------------------------------------------------------------------------------------------------
-
-
-def test_a_change_in_the_audit_log_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "audit.jsonl"
-    log = audit.AuditLog(path)
-    for n in range(3):
-        log.append("footage_deleted", {"files": n})
-    assert list(audit.verify(path)) == []
-    lines = path.read_bytes().splitlines(keepends=True)
-    for wrong, complaint in (
-        (lines[0] + lines[1].replace(b'"files": 1', b'"files": 9') + lines[2], "line 2 was changed"),
-        (lines[0] + lines[2], "line 2 was changed, or lines before it are missing"),
-        (lines[1] + lines[2], "line 1 was changed"),
-        (b"".join(lines)[:-3], "the last line is torn"),
-        (lines[0] + b"\xff\n" + lines[2], "line 2 is damaged"),
-    ):
-        path.write_bytes(wrong)
-        assert complaint in "\n".join(audit.verify(path))
-
-
-def test_the_audit_log_goes_on_after_a_restart_and_a_power_cut(tmp_path: Path) -> None:
-    path = tmp_path / "audit.jsonl"
-    audit.AuditLog(path).append("one", {})
-    with path.open("ab") as file:
-        file.write(b'{"number": 2, "ti')
-    log = audit.AuditLog(path)
-    log.append("two", {"place": "Pabiržė"})
-    audit.AuditLog(path).append("three", {})
-    assert list(audit.verify(path)) == []
-    assert [line.split(b'"event": "')[1].split(b'"')[0] for line in path.read_bytes().splitlines()] == [
-        b"one",
-        b"two",
-        b"three",
-    ]

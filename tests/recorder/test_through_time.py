@@ -104,7 +104,7 @@ async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
         host,
         lambda: rules.time_zone,
         Prober(ways, host),
-        Auditor(AuditLog(tmp_path / "audit.jsonl")),
+        Auditor(AuditLog(tmp_path)),
     )
     fleet.begin()
     pipeline = fleet.cameras["stop"]

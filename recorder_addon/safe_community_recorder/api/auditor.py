@@ -10,7 +10,8 @@ from typing import Literal
 
 from .. import utc
 from ..audit.actor import Actor
-from ..audit.log import AuditLog, Noted
+from ..audit.log import AuditLog
+from ..audit.record import Noted
 from .problems import Problem
 
 _LOGGER = logging.getLogger(__name__)

@@ -92,7 +92,7 @@ class Archive:
         self._storage = storage
         self._days_of = days_of
         self._host = host or HostClock()
-        self._audit = audit or AuditLog(data / "audit.jsonl")
+        self._audit = audit or AuditLog(data)
         self._file_s = file_s
         self._on_status = on_status
         self._disk = DiskThreads(_DISK_THREADS)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ..audit.actor import RECORDER
 from ..audit.log import AuditLog
 from ..clock import HostClock, steady_us
 from ..utc import SECOND_US, to_text
@@ -168,11 +169,12 @@ class Deletion:
                 "to": to_text(max(row.end_us for row in mine)),
             }
         total = sum(row.size_bytes for row in rows)
-        self._unproved.append({"reason": reason, "files": len(rows), "bytes": total, "cameras": cameras})
+        what = {"reason": reason, "files": len(rows), "bytes": total, "cameras": cameras}
+        self._unproved.append({"actor": RECORDER.name, "outcome": "done", **what})
         self._catch_up_with_proofs()
         level = logging.WARNING if reason == "pressure" else logging.INFO
-        what = "footage deleted before its days: space is short" if reason == "pressure" else "footage deleted"
-        _LOGGER.log(level, what, extra={"files": len(rows), "size_bytes": total})
+        event = "footage deleted before its days: space is short" if reason == "pressure" else "footage deleted"
+        _LOGGER.log(level, event, extra={"files": len(rows), "size_bytes": total})
 
     def _catch_up_with_proofs(self) -> None:
         """What a full disk keeps from the audit log is written later: that must not keep footage from being deleted."""
