@@ -1,0 +1,218 @@
+"""HLS: playlists whose segments are byte ranges of recording files, and who may have which bytes."""
+
+import io
+import itertools
+from collections.abc import Sequence
+from copy import replace
+from datetime import timedelta
+
+import av
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from safe_community_recorder import utc
+from safe_community_recorder.api.authorization import LIVE_LIFETIME_S, RECORDED_LIFETIME_S, Tickets
+from safe_community_recorder.archive.timeline import Span
+from safe_community_recorder.media.cmaf import RecordingFile
+from safe_community_recorder.media.hls import LiveWindow, recorded_playlist
+from safe_community_recorder.media.reading import read_recording
+from safe_community_recorder.media.video import CodecName
+from tests.recorder.footage import PICTURE_90K, groups_of, recorded
+from tests.recorder.playlists import Listed, Playlist, read_playlist
+
+S = utc.SECOND_US
+T0 = 1_795_330_489_250_000
+
+
+def read(data: bytes) -> RecordingFile:
+    return read_recording(lambda at, count: data[at : at + count], len(data))
+
+
+def file_of(start_us: int, seconds: int = 3, codec: CodecName = "h264", b_frames: int = 0) -> bytes:
+    data, _ = recorded(groups_of(seconds * 10, b_frames, codec, start_us=start_us), closed=True)
+    return data
+
+
+def bytes_of(segment: Listed, content: dict[str, bytes]) -> bytes:
+    return b"".join(content[part.uri][part.start : part.end] for part in (segment.head, segment.bytes))
+
+
+def pictures_of(data: bytes) -> int:
+    with av.open(io.BytesIO(data), "r", format="mp4") as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+# --- what was recorded ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_each_segment_of_a_playlist_plays_by_itself_and_all_pictures_are_in_one(
+    codec: CodecName, b_frames: int
+) -> None:
+    content = {f"{number}.mp4": file_of(T0 + number * 3 * S, 3, codec, b_frames) for number in range(3)}
+    files = [(uri, read(data)) for uri, data in content.items()]
+    playlist = read_playlist(recorded_playlist(files, T0, None))
+    assert playlist.is_complete
+    assert playlist.tags["PLAYLIST-TYPE"] == "VOD"
+    assert [pictures_of(bytes_of(segment, content)) for segment in playlist.segments] == [30, 30, 30]
+    assert [segment.breaks for segment in playlist.segments] == [0, 1, 2]
+    assert [segment.at for segment in playlist.segments] == [utc.from_us(T0 + number * 3 * S) for number in range(3)]
+
+
+def test_a_long_file_is_cut_into_segments_of_some_seconds() -> None:
+    content = {"file.mp4": file_of(T0, 30)}
+    playlist = read_playlist(recorded_playlist([("file.mp4", read(content["file.mp4"]))], T0, "ticket"))
+    segments = playlist.segments
+    assert [segment.duration_s for segment in segments] == [6.0] * 5
+    assert {segment.breaks for segment in segments} == {0}
+    assert {segment.bytes.uri for segment in segments} == {segment.head.uri for segment in segments}
+    assert segments[0].bytes.uri == "file.mp4?auth=ticket"
+    for former, later in itertools.pairwise(segments):
+        assert former.bytes.end == later.bytes.start
+        assert later.at - former.at == timedelta(seconds=6)
+
+
+def test_playback_begins_at_the_asked_instant() -> None:
+    files = [("1.mp4", read(file_of(T0, 20))), ("2.mp4", read(file_of(T0 + 3_600 * S, 20)))]
+
+    def offset(start_us: int) -> str | None:
+        return read_playlist(recorded_playlist(files, start_us, None)).tags.get("START")
+
+    assert offset(T0) is None
+    assert offset(T0 - 5 * S) is None
+    assert offset(T0 + 13_400_000) == "TIME-OFFSET=13.400000,PRECISE=YES"
+    # Holes take no time in a playlist: what begins in one begins behind it.
+    assert offset(T0 + 1_800 * S) == "TIME-OFFSET=20.000000,PRECISE=YES"
+    assert offset(T0 + 3_607 * S) == "TIME-OFFSET=27.000000,PRECISE=YES"
+
+
+def test_a_hole_within_a_file_is_a_discontinuity_and_no_bytes_of_what_may_not_be_shown_are_listed() -> None:
+    groups = groups_of(60, start_us=T0)
+    late = [replace(group, start_us=group.start_us + 7 * S) for group in groups[3:]]
+    data, _ = recorded([*groups[:3], *late])
+    file = read(data)
+    playlist = read_playlist(recorded_playlist([("file.mp4", file)], T0, None))
+    assert [(segment.breaks, segment.duration_s) for segment in playlist.segments] == [(0, 3.0), (1, 3.0)]
+    assert playlist.segments[1].at == utc.from_us(T0 + 10 * S)
+    # Of the six fragments the third may not be shown.
+    some = replace(file, fragments=tuple(f for n, f in enumerate(file.fragments) if n != 2))
+    listed = read_playlist(recorded_playlist([("file.mp4", some)], T0, None)).segments
+    hidden = file.fragments[2]
+    assert all(one.bytes.end <= hidden.start or one.bytes.start >= hidden.end for one in listed)
+    assert [segment.breaks for segment in listed] == [0, 1]
+
+
+def test_without_footage_there_is_no_playlist() -> None:
+    with pytest.raises(ValueError, match="no footage"):
+        recorded_playlist([], T0, None)
+
+
+# --- what is new ------------------------------------------------------------------------------------------------------
+
+
+def growing(files: Sequence[tuple[str, RecordingFile]], upto: int) -> list[tuple[str, RecordingFile]]:
+    """The files as they were when only so many fragments had been written."""
+    found = []
+    for uri, file in files:
+        fragments, upto = file.fragments[:upto], max(0, upto - len(file.fragments))
+        if fragments:
+            found.append((uri, replace(file, fragments=fragments)))
+    return found
+
+
+FILES = [(f"{number}.mp4", read(file_of(T0 + number * 7 * S, 5 + number))) for number in range(3)]
+
+
+def test_a_live_playlist_has_the_newest_fragments_and_numbers_that_go_on() -> None:
+    window = LiveWindow(1_000, 50)
+    window.take(growing(FILES, 4), T0)
+    playlist = read_playlist(window.playlist("ticket"))
+    assert not playlist.is_complete
+    assert "CAN-BLOCK-RELOAD=YES" in playlist.tags["SERVER-CONTROL"]
+    assert [segment.number for segment in playlist.segments] == [1_000, 1_001, 1_002, 1_003]
+    assert window.next_sequence == 1_004
+    window.take(growing(FILES, 9), T0)
+    newest = read_playlist(window.playlist("ticket")).segments
+    assert newest[-1].number == 1_008
+    assert (newest[-1].bytes.uri, newest[-1].at) == ("1.mp4?auth=ticket", utc.from_us(T0 + 10 * S))
+    assert [segment.breaks for segment in newest] == [50, 50, 51, 51, 51, 51]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 18), st.integers(0, 25)), max_size=12))
+def test_a_number_once_told_never_means_another_segment(steps: list[tuple[int, int]]) -> None:
+    window = LiveWindow(7, 3)
+    told: dict[int, Listed] = {}
+    highest = 0
+    # Footage only grows, and what is too old only ever gets more.
+    for upto, old_s in zip(*map(sorted, zip(*steps, strict=True)), strict=True) if steps else []:
+        window.take(growing(FILES, upto), T0 + old_s * S)
+        playlist: Playlist = read_playlist(window.playlist(None))
+        for segment in playlist.segments:
+            assert told.setdefault(segment.number, segment) == segment
+            assert segment.at + timedelta(seconds=segment.duration_s) >= utc.from_us(T0 + old_s * S)
+        numbers = [segment.number for segment in playlist.segments]
+        assert window.next_sequence >= highest
+        assert not numbers or window.next_sequence == numbers[-1] + 1
+        highest = window.next_sequence
+    order = [told[number].at for number in sorted(told)]
+    assert order == sorted(order)
+
+
+def test_what_is_too_old_is_forgotten_and_footage_that_goes_back_is_taken_all_the_same() -> None:
+    window = LiveWindow(0, 0)
+    window.take(FILES[1:], T0)
+    assert not window.is_empty
+    window.forget(T0 + 1_000 * S)
+    assert window.is_empty
+    number = window.next_sequence
+    # The clock was set back by hours, and what a wrong one had dated was set aside.
+    early = [("early.mp4", read(file_of(T0 - 7_200 * S)))]
+    window.take(early, T0 - 7_260 * S)
+    first, *rest = read_playlist(window.playlist(None)).segments
+    assert (first.number, len(rest)) == (number, 2)
+    assert {segment.breaks for segment in (first, *rest)} == {2}
+
+
+def test_a_group_that_lasts_longer_makes_the_target_longer_and_it_stays_so() -> None:
+    long = groups_of(10, start_us=T0, durations_90k=(4 * PICTURE_90K,))
+    window = LiveWindow(0, 0)
+    window.take([("long.mp4", read(recorded(long)[0]))], T0)
+    assert read_playlist(window.playlist(None)).target_s == 4
+    window.take([("short.mp4", read(file_of(T0 + 10 * S, 12)))], T0 + 9 * S)
+    playlist = read_playlist(window.playlist(None))
+    assert playlist.target_s == 4
+    # Three target durations must be in it (RFC 8216 §6.2.2).
+    assert sum(segment.duration_s for segment in playlist.segments) >= 12
+
+
+# --- tickets ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_ticket_is_of_a_camera_a_kind_and_a_range_until_it_expires() -> None:
+    tickets = Tickets("token")
+    live, told = tickets.issue("stop", 1_000)
+    assert told.span is None
+    assert tickets.read(live, "stop", 1_000 + LIVE_LIFETIME_S - 1) == told
+    assert tickets.read(live, "stop", 1_000 + LIVE_LIFETIME_S) is None
+    assert tickets.read(live, "school", 1_000) is None
+    assert Tickets("another").read(live, "stop", 1_000) is None
+    text, told = tickets.issue("stop", 1_000, Span(T0, T0 + 90 * S))
+    assert tickets.read(text, "stop", 1_000 + RECORDED_LIFETIME_S + 89) == told
+    assert tickets.read(text, "stop", 1_000 + RECORDED_LIFETIME_S + 90) is None
+    assert told.span == Span(T0, T0 + 90 * S)
+
+
+@given(st.data())
+def test_whoever_changes_a_ticket_has_none(data: st.DataObject) -> None:
+    tickets = Tickets("token")
+    span = data.draw(st.sampled_from([None, Span(T0, T0 + S)]))
+    text, _ = tickets.issue("stop", 1_000, span)
+    place = data.draw(st.integers(0, len(text)))
+    sign = data.draw(st.sampled_from("0123456789abcdef.-/ \n٣"))
+    changed = data.draw(st.sampled_from([text[:place] + sign + text[place + 1 :], text[:place] + sign + text[place:]]))
+    if changed != text:
+        assert tickets.read(changed, "stop", 1_000) is None
+    assert tickets.read(data.draw(st.text(max_size=120)), "stop", 1_000) is None
