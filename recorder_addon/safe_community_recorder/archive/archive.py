@@ -48,6 +48,7 @@ _STOP_S = 3.0
 _START_S = 10.0
 _TIDY_EVERY_US = 3_600 * SECOND_US
 _TELL_DAYS = 50
+_MOST_FOR_PACKAGES = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,11 @@ class Archive:
         self._days_of = days_of
 
     @property
+    def root(self) -> ArchiveRoot:
+        """The directory below which everything lies."""
+        return self._root
+
+    @property
     def memory_s(self) -> float:
         """Seconds of footage that a camera may hold in memory."""
         return self._storage.memory_s
@@ -246,6 +252,36 @@ class Archive:
         await self._keep(write_lock, self._root, lock)
         self._locks[lock.id] = lock
         await self._keep(self._index.put_lock, lock)
+
+    # --- room for evidence packages -----------------------------------------------------------------------------------
+
+    def count_packages(self, size_bytes: int) -> None:
+        """So many bytes of evidence packages lie beside the footage: the quota is for both."""
+        self._place.packages_bytes = size_bytes
+
+    def promise(self, size_bytes: int) -> None:
+        """So many bytes are about to be written beside the footage: it takes no room that they need."""
+        self._place.promised_bytes = size_bytes
+
+    async def room_for(self, size_bytes: int) -> bool:
+        """Promises room for a package; False if there is none. Raises OSError.
+
+        Where space is short the oldest unlocked footage makes way, as it does for new footage; but all packages
+        together may take no more than a tenth of the space in that way.
+        """
+        self.promise(0)
+        now = await self.delete_expired(past_days=False)
+        if now.used_bytes + size_bytes <= now.allowed_bytes:
+            self.promise(size_bytes)
+            return True
+        if self._place.packages_bytes + size_bytes > now.allowed_bytes * _MOST_FOR_PACKAGES:
+            return False
+        self.promise(size_bytes)
+        then = await self.delete_expired(past_days=False)
+        if then.used_bytes <= then.allowed_bytes:
+            return True
+        self.promise(0)
+        return False
 
     # --- housekeeping -------------------------------------------------------------------------------------------------
 

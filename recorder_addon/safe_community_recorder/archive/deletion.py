@@ -89,7 +89,9 @@ class Deletion:
         """Deletes what is past its days, if asked to, and the oldest if space is short. Raises OSError."""
         index, space, now_us = self._place.index, self._place.root.space(), self._host.utc_us()
         used = index.used_bytes
-        allowed = allowed_bytes(used, space.free_bytes, space.disk_bytes, self._place.storage)
+        place = self._place
+        packages = place.packages_bytes, place.promised_bytes
+        allowed = allowed_bytes(used, space.free_bytes, space.disk_bytes, place.storage, *packages)
         first_us = self._first_starts()
         per_day = self._bytes_per_day(now_us, first_us.values())
         margin = min(per_day * _PRESSURE_MARGIN_US // DAY_US, allowed // 100)

@@ -14,7 +14,8 @@ class Place:
     """Where all cameras' footage goes.
 
     `writing` holds the paths of files that are being written now: nobody else touches them. `stuck` says that a write
-    hangs though everything is to end.
+    hangs though everything is to end. `packages_bytes` of evidence packages lie beside the footage, `promised_bytes`
+    are about to be written there.
     """
 
     root: ArchiveRoot
@@ -24,3 +25,5 @@ class Place:
     file_s: int = FILE_S
     writing: set[str] = field(default_factory=set)
     stuck: bool = False
+    packages_bytes: int = 0
+    promised_bytes: int = 0

@@ -62,13 +62,24 @@ def served(within: Span, from_us: int, locked: Iterable[Span]) -> list[Span]:
     return shown
 
 
-def allowed_bytes(used_bytes: int, free_bytes: int, disk_bytes: int, storage: Storage) -> int:
-    """How much all footage may take: the quota, and never so much that the disk's reserve is touched."""
+def allowed_bytes(
+    used_bytes: int,
+    free_bytes: int,
+    disk_bytes: int,
+    storage: Storage,
+    packages_bytes: int = 0,
+    promised_bytes: int = 0,
+) -> int:
+    """How much all footage may take: the quota, and never so much that the disk's reserve is touched.
+
+    Evidence packages that lie beside it count in the quota, those about to be written need free space, too.
+    """
     reserve = storage.reserve_bytes
     if reserve is None:
         reserve = round(disk_bytes * storage.reserve_fraction)
     within_reserve = used_bytes + free_bytes - reserve
-    return max(0, within_reserve if storage.quota_bytes is None else min(storage.quota_bytes, within_reserve))
+    quota = within_reserve if storage.quota_bytes is None else storage.quota_bytes - packages_bytes
+    return max(0, min(quota, within_reserve) - promised_bytes)
 
 
 def decide(

@@ -39,6 +39,14 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """The record in the audit log: whoever holds it can tell whether the log up to it was changed."""
+
+    number: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asks for, why and for whom. The protocol is written in `language`."""
 
@@ -50,6 +58,7 @@ class Request:
     language: Language
     stills: bool
     items: tuple[Item, ...]
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True)

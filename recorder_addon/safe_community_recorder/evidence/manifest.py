@@ -33,6 +33,7 @@ def manifest(request: Request, maker: Maker, created_us: int, packed: Sequence[P
             "reason": request.reason,
             "recipient": request.recipient,
             "language": request.language,
+            "audit_log": {"number": request.trace.number, "hash": request.trace.hash},
         },
         "items": [_item(one, zone) for one in packed],
     }

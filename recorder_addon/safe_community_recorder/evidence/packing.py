@@ -4,6 +4,8 @@ import hashlib
 import os
 import time
 from collections.abc import Buffer, Callable, Iterable, Iterator, Sequence
+from io import FileIO
+from itertools import groupby
 from threading import Event
 from typing import BinaryIO
 
@@ -23,9 +25,10 @@ _PART_BYTES = 1 << 20
 # So much is on the way to the disk at most, so that nobody's sync has to wait for more.
 _SYNC_BYTES = 8 << 20
 _MOST_BYTES_A_SECOND = 64 << 20
+_LONGEST_PAUSE_S = 2.0
 
 
-class CancelledError(Exception):
+class UnwantedError(Exception):
     """Nobody wants the package any more."""
 
 
@@ -47,19 +50,23 @@ class Pace:
         self._on_bytes = on_bytes
         self._most_bytes_a_second = most_bytes_a_second
         self._clock_s = clock_s
-        self._since_s = clock_s()
+        self.begin()
+
+    def begin(self) -> None:
+        """The first turn begins now."""
+        self._since_s = self._clock_s()
 
     def turn(self, done_bytes: int) -> None:
-        """To be called after some bytes. Raises CancelledError."""
+        """To be called after some bytes. Raises UnwantedError."""
         self._on_bytes(done_bytes)
         took_s = self._clock_s() - self._since_s
-        if self._cancel.wait(max(took_s, done_bytes / self._most_bytes_a_second - took_s)):
-            raise CancelledError
-        self._since_s = self._clock_s()
+        if self._cancel.wait(max(min(took_s, _LONGEST_PAUSE_S), done_bytes / self._most_bytes_a_second - took_s)):
+            raise UnwantedError
+        self.begin()
 
 
 class Package:
-    """A package that is being written into a new file. Raises OSError, and CancelledError by its pace."""
+    """A package that is being written into a new file. Raises OSError, and UnwantedError by its pace."""
 
     def __init__(self, file: BinaryIO, request: Request, maker: Maker, created_us: int, pace: Pace) -> None:
         self._file = file
@@ -107,6 +114,7 @@ class Package:
         return file
 
     def _paced(self, parts: Iterable[Buffer], look: Callable[[Buffer], object]) -> Iterator[Buffer]:
+        self._pace.begin()
         for part in parts:
             look(part)
             yield part
@@ -129,20 +137,13 @@ class Package:
 def clip_parts(clip: Clip) -> Iterator[Buffer]:
     """A clip's bytes. Raises OSError, also where a recording file has become too short."""
     yield clip.head
-    path, file = "", None
-    try:
-        for part in clip.parts:
-            if file is None or path != part.path:
-                if file is not None:
-                    file.close()
-                path, file = part.path, open(part.path, "rb", buffering=0)
-            yield from _file_parts(file, part.offset, part.size)
-    finally:
-        if file is not None:
-            file.close()
+    for path, parts in groupby(clip.parts, lambda part: part.path):
+        with open(path, "rb", buffering=0) as file:
+            for part in parts:
+                yield from _file_parts(file, part.offset, part.size)
 
 
-def _file_parts(file: BinaryIO, offset: int, size: int) -> Iterator[bytes]:
+def _file_parts(file: FileIO, offset: int, size: int) -> Iterator[bytes]:
     end = offset + size
     while offset < end:
         data = os.pread(file.fileno(), min(_PART_BYTES, end - offset), offset)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .. import utc
-from .contents import Item, Language, PackedFile, Request
+from .contents import Item, Language, PackedFile, Request, Trace
 
 _NAME = "exports.jsonl"
 
@@ -41,11 +41,14 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A package that was made. `sums_sha256` is that of its SHA256SUMS, which stands for all of it."""
+    """A package that was made, with the clip of each item that has footage.
+
+    `sums_sha256` is that of its SHA256SUMS, which stands for all of it.
+    """
 
     size_bytes: int
     sums_sha256: str
-    clips: tuple[PackedFile, ...]
+    clips: tuple[PackedFile | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,7 @@ class Register:
         try:
             size = os.fstat(descriptor).st_size
             try:
-                if os.write(descriptor, line) < len(line):
-                    raise OSError(f"{self._path} could not be written whole")
+                _write(descriptor, line)
                 os.fsync(descriptor)
             except OSError:
                 os.ftruncate(descriptor, size)
@@ -141,6 +143,11 @@ class Register:
             expires_us=_instant(entry.get("expires")),
             deleted_us=_instant(entry.get("deleted")),
         )
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    while line:
+        line = line[os.write(descriptor, line) :]
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -172,6 +179,7 @@ def _asked(request: Request) -> dict[str, object]:
         "language": request.language,
         "stills": request.stills,
         "items": items,
+        "audit_log": asdict(request.trace),
     }
 
 
@@ -210,11 +218,15 @@ def _read_request(entry: Mapping[str, Any]) -> Request:
         cast("Language", entry["language"]),
         bool(entry["stills"]),
         items,
+        Trace(entry["audit_log"]["number"], entry["audit_log"]["hash"]),
     )
 
 
 def _read_result(result: Mapping[str, Any]) -> Result:
-    clips = tuple(PackedFile(clip["name"], clip["size_bytes"], clip["sha256"]) for clip in result["clips"])
+    clips = tuple(
+        None if clip is None else PackedFile(clip["name"], clip["size_bytes"], clip["sha256"])
+        for clip in result["clips"]
+    )
     return Result(result["size_bytes"], result["sums_sha256"], clips)
 
 
