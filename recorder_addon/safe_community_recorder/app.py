@@ -16,14 +16,22 @@ from aiohttp import web
 from . import __version__, camera_file, config, identity
 from .api.auditor import Auditor
 from .api.events import Hub
+from .api.exports import Recorded, export_json
 from .api.server import Services, build_app, info_json
 from .api.storage import clock_json, storage_json
 from .archive.archive import Archive
 from .archive.layout import FILE_S
 from .archive.timeline import ClockEvent
+from .audit.actor import CAMERA_FILE, RECORDER
 from .audit.log import AuditLog
+from .changes import cameras_changes, settings_changes
 from .clock import HostClock
-from .config import Camera
+from .config import Camera, Config
+from .evidence.contents import Maker
+from .evidence.exports import Exports
+from .evidence.making import Progress, Workshop, one_thread
+from .evidence.register import Export
+from .evidence.shelf import Shelf
 from .fleet import Fleet
 from .ingest.feed import Turns
 from .ingest.gop import ClockChange
@@ -31,6 +39,7 @@ from .ingest.source import Way
 from .ingest.ways import Ways
 from .pipeline import Pipeline
 from .probe import Prober
+from .stills import Stills
 from .supervisor import announce
 from .watch import Sampler
 
@@ -108,7 +117,15 @@ class Recorder:
         def on_info() -> None:
             self._hub.publish({"type": "info", "info": info_json(services)})
 
-        fleet = Fleet(settings.config, seen, rules, archive, create, self._hub.publish, on_info)
+        auditor = Auditor(log)
+
+        def on_reread(former: Config, new: Config) -> None:
+            cameras, own_settings = cameras_changes(former, new), settings_changes(former, new)
+            auditor.tell("camera_file_changed", CAMERA_FILE, cameras=cameras, settings=own_settings)
+
+        fleet = Fleet(settings.config, seen, rules, archive, create, self._hub.publish, on_info, on_reread)
+        exports = exports_for(settings.data, archive, own, fleet, self._hub, clock, auditor)
+        await exports.start()
         services = Services(
             fleet,
             own,
@@ -118,7 +135,8 @@ class Recorder:
             clock,
             lambda: fleet.rules.time_zone,
             Prober(ways.to, clock),
-            Auditor(log),
+            auditor,
+            exports,
         )
         runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=3, handler_cancellation=True)
         await runner.setup()
@@ -129,10 +147,13 @@ class Recorder:
             loop.add_signal_handler(signal.SIGHUP, fleet.reread)
             _LOGGER.info("listening", extra={"host": host, "port": port, "version": __version__})
             background.append(asyncio.create_task(archive.run()))
-            background.append(asyncio.create_task(self._watch_clock(clock, archive, fleet)))
+            auditor.tell("recorder_started", RECORDER, version=__version__)
+            background.append(asyncio.create_task(auditor.run(lambda: clock.is_set)))
+            background.append(asyncio.create_task(self._watch_clock(clock, archive, fleet, auditor)))
             if "SUPERVISOR_TOKEN" in os.environ:
                 background.append(asyncio.create_task(_announce(own, port)))
             background.append(asyncio.create_task(fleet.run()))
+            background.append(asyncio.create_task(exports.run()))
             await stop.wait()
             _LOGGER.info("stopping")
         finally:
@@ -142,16 +163,20 @@ class Recorder:
             await runner.cleanup()
             await fleet.stop()
             sampler.close()
+            exports.close()
             clean = await archive.stop()
+            auditor.tell("recorder_stopped", RECORDER, clean=clean)
+            clean = await auditor.close() and clean
         _LOGGER.info("stopped")
         return clean
 
-    async def _watch_clock(self, clock: HostClock, archive: Archive, fleet: Fleet) -> None:
+    async def _watch_clock(self, clock: HostClock, archive: Archive, fleet: Fleet, auditor: Auditor) -> None:
         while True:
             await asyncio.sleep(_CLOCK_EVERY_S)
             by_us = clock.take_step()
             if by_us:
                 archive.clock_stepped(by_us)
+                auditor.clock_leapt(by_us)
                 self._hub.publish(clock_json(None, ClockEvent(clock.utc_us(), ClockChange.HOST_STEPPED.value, by_us)))
                 for pipeline in fleet.cameras.values():
                     pipeline.host_stepped(by_us)
@@ -159,6 +184,40 @@ class Recorder:
     def _camera_clock(self, pipeline: Pipeline, event: ClockEvent) -> None:
         if event.kind != ClockChange.HOST_STEPPED:
             self._hub.publish(clock_json(pipeline.camera.id, event))
+
+
+def exports_for(
+    data: Path,
+    archive: Archive,
+    own: identity.Identity,
+    fleet: Fleet,
+    hub: Hub,
+    host: HostClock,
+    auditor: Auditor,
+) -> Exports:
+    """The recorder's evidence packages, not started yet."""
+
+    def maker(fingerprint: str) -> Maker:
+        return Maker(own.recorder_id, fleet.name, __version__, fleet.rules.time_zone, fingerprint)
+
+    def offset_of(camera_id: str) -> float | None:
+        pipeline = fleet.cameras.get(camera_id)
+        return None if pipeline is None else pipeline.clock_offset_s
+
+    def on_change(export: Export, progress: Progress | None) -> None:
+        hub.publish({"type": "export", "export": export_json(export, progress)})
+
+    workshop = Workshop(
+        archive,
+        Shelf(archive.root),
+        Stills(cache_bytes=1 << 20, threads=1),
+        host,
+        lambda: fleet.rules.time_zone,
+        maker,
+        offset_of,
+        one_thread(),
+    )
+    return Exports(data, workshop, Recorded(auditor), on_change)
 
 
 def _write_first_camera_file(path: Path) -> None:

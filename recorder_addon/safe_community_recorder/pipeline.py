@@ -195,6 +195,12 @@ class Pipeline:
             },
         }
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The camera's clock minus the host's; None while the camera does not tell its time."""
+        connected = self._state.connection is Connection.CONNECTED
+        return self._meter.numbers(self._host.offset_us).clock_offset_s if connected else None
+
     def _stream_json(self) -> dict[str, object] | None:
         """The stream as openapi.json's Stream."""
         state = self._state

@@ -18,6 +18,7 @@ from safe_community_recorder.api.clip_response import send_clip
 from safe_community_recorder.api.events import Hub
 from safe_community_recorder.api.problems import problems
 from safe_community_recorder.api.server import Services, build_app, openapi_document
+from safe_community_recorder.app import exports_for
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.audit.log import AuditLog
 from safe_community_recorder.clock import HostClock
@@ -262,17 +263,19 @@ def test_the_document_lists_exactly_the_routes_that_there_are(tmp_path: Path) ->
         return Pipeline(camera, archive, sampler, host, ways, on_change, lambda *_: None)
 
     fleet = Fleet(path, None, rules, archive, create, hub.publish, lambda: None)
+    own, auditor = Identity("id", "token"), Auditor(AuditLog(tmp_path))
     app = build_app(
         Services(
             fleet,
-            Identity("id", "token"),
+            own,
             fleet.cameras,
             archive,
             hub,
             host,
             lambda: rules.time_zone,
             Prober(ways, host),
-            Auditor(AuditLog(tmp_path)),
+            auditor,
+            exports_for(tmp_path, archive, own, fleet, hub, host, auditor),
         )
     )
     served = {(route.method.lower(), route.resource.canonical) for route in app.router.routes() if route.resource}

@@ -25,6 +25,7 @@ MAY_KNOW = {
     "watch": {"media", "vision"} | VALUES,
     "stills": {"media"},
     "strip": {"archive", "media", "stills"} | VALUES,
+    "evidence": {"archive", "audit", "media", "stills"} | VALUES,
     "strict_yaml": set[str](),
     "yaml_edit": {"strict_yaml"},
     "config": {"archive", "strict_yaml"},
@@ -33,7 +34,7 @@ MAY_KNOW = {
     "probe": {"config", "ingest", "media"} | VALUES,
     "probe_command": {"config", "ingest", "probe"} | VALUES,
     "fleet": {"archive", "camera_file", "config", "pipeline"} | VALUES,
-    "api": {"archive", "audit", "camera_file", "config", "live", "media", "probe", "stills", "strip"} | VALUES,
+    "api": {"archive", "audit", "camera_file", "config", "evidence", "live", "media", "probe", "stills", "strip"} | VALUES,
 }
 
 

@@ -39,6 +39,29 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     return start, min(end, size)
 
 
+def asked_part(request: web.Request, etag: str, size: int, headers: dict[str, str]) -> tuple[HTTPStatus, int, int]:
+    """How a request for so many bytes is to be answered, with those from … to …; adds to the headers.
+
+    Raises Problem when no byte of the asked range can be had.
+    """
+    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(","))
+    if any(tag in (etag, "*") for tag in known):
+        return HTTPStatus.NOT_MODIFIED, 0, 0
+    wanted = request.headers.get("Range")
+    if wanted is not None and request.headers.get("If-Range", etag) == etag:
+        try:
+            chosen = byte_range(wanted, size)
+        except ValueError:
+            detail = f"there are {size} bytes"
+            content_range = {"Content-Range": f"bytes */{size}"}
+            raise Problem(HTTPStatus.RANGE_NOT_SATISFIABLE, "bad_value", detail, content_range) from None
+        if chosen is not None:
+            start, end = chosen
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+            return HTTPStatus.PARTIAL_CONTENT, start, end
+    return HTTPStatus.OK, 0, size
+
+
 async def send_clip(request: web.Request, clip: Clip, name: str) -> web.StreamResponse:
     """Answers a GET or HEAD request with the clip or the asked range of it. `name` is what a saved file is called."""
     headers = {
@@ -50,23 +73,9 @@ async def send_clip(request: web.Request, clip: Clip, name: str) -> web.StreamRe
         "X-Clip-Start": utc.to_text(clip.start_us),
         "X-Clip-End": utc.to_text(clip.end_us),
     }
-    known = (tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(","))
-    if any(tag in (clip.etag, "*") for tag in known):
-        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    start, end = 0, clip.size
-    status = HTTPStatus.OK
-    wanted = request.headers.get("Range")
-    if wanted is not None and request.headers.get("If-Range", clip.etag) == clip.etag:
-        try:
-            chosen = byte_range(wanted, clip.size)
-        except ValueError:
-            detail = f"the clip has {clip.size} bytes"
-            content_range = {"Content-Range": f"bytes */{clip.size}"}
-            raise Problem(HTTPStatus.RANGE_NOT_SATISFIABLE, "bad_value", detail, content_range) from None
-        if chosen is not None:
-            start, end = chosen
-            status = HTTPStatus.PARTIAL_CONTENT
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{clip.size}"
+    status, start, end = asked_part(request, clip.etag, clip.size, headers)
+    if status is HTTPStatus.NOT_MODIFIED:
+        return web.Response(status=status, headers=headers)
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = end - start
     await response.prepare(request)

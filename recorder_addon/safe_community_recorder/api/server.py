@@ -17,6 +17,7 @@ from .. import __version__, utc
 from ..archive.archive import Archive
 from ..archive.timeline import Span
 from ..clock import HostClock
+from ..evidence.exports import Exports
 from ..identity import Identity
 from ..live import LiveChannel
 from ..probe import Prober
@@ -26,6 +27,7 @@ from .authorization import Entrance, authorization
 from .cameras import CameraFile, delete_camera, entry_of, put_camera
 from .clips import ClipHandlers
 from .events import Hub
+from .exports import ExportHandlers, key_json
 from .hls import HlsHandlers
 from .live import LiveHandlers
 from .pictures import PictureHandlers
@@ -69,6 +71,7 @@ class Services:
     time_zone: Callable[[], ZoneInfo]
     prober: Prober
     auditor: Auditor
+    exports: Exports
 
 
 def build_app(services: Services) -> web.Application:
@@ -105,6 +108,8 @@ def build_app(services: Services) -> web.Application:
     hls = HlsHandlers(services.archive, services.host, entrance, services.auditor, handlers.camera_of)
     app.add_routes(hls.routes())
     app.add_routes(ProbeHandlers(services.camera_file, services.prober.probe).routes())
+    exports = ExportHandlers(services.exports, services.archive, services.camera_file, services.auditor)
+    app.add_routes(exports.routes())
     app.on_shutdown.append(handlers.shut_down)
     app.on_cleanup.append(_closing(stills))
     return app
@@ -223,6 +228,7 @@ def info_json(services: Services) -> dict[str, object]:
         "api_version": API_VERSION,
         "time": utc.to_text(time.time_ns() // 1_000),
         "camera_file": services.camera_file.as_json(),
+        "evidence_key": key_json(services.exports.public_key),
     }
 
 

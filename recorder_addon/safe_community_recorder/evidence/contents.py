@@ -6,13 +6,10 @@ from itertools import count
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from ..archive.timeline import ClockEvent, Gap, Span
+from ..archive.timeline import TOLERANCE_US, ClockEvent, Gap, Span
 from ..media.clip import Clip
 from ..media.video import VideoFormat
-from ..utc import SECOND_US, to_name
-
-# Pictures come when they come: what is shorter is no hole in the footage.
-_HOLE_US = SECOND_US // 2
+from ..utc import to_name
 
 type Language = Literal["en", "lt", "lv"]
 type ClockSource = Literal["sender_report", "arrival", "mixed"]
@@ -139,10 +136,10 @@ def missing_of(item: Item, clip: Clip | None, gaps: Sequence[Gap]) -> tuple[Miss
     holes = []
     position_us = item.start_us
     for piece in () if clip is None else clip.pieces:
-        if piece.start_us - position_us >= _HOLE_US:
+        if piece.start_us - position_us > TOLERANCE_US:
             holes.append(Span(position_us, piece.start_us))
         position_us = max(position_us, piece.end_us)
-    if item.end_us - position_us >= _HOLE_US or clip is None:
+    if item.end_us - position_us > TOLERANCE_US or clip is None:
         holes.append(Span(position_us, item.end_us))
     return tuple(Missing(hole.start_us, hole.end_us, _cause(hole, gaps)) for hole in holes)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ..archive.retention import DAY_US
 from ..archive.root import StorageState
@@ -34,8 +34,6 @@ _END_S = 3.0
 
 _LOCK = "export-"
 
-type Outcome = Literal["done", "refused", "failed"]
-
 
 class NotNotedError(Exception):
     """The audit log does not take a record: what was to be recorded must not happen."""
@@ -53,15 +51,20 @@ class Record(Protocol):
     """The audit log, as far as packages are concerned."""
 
     async def note(
-        self, event: str, actor: Actor, number: str, item: Item | None = None, **details: str | int | None
+        self,
+        event: str,
+        actor: Actor,
+        number: str,
+        item: Item | None = None,
+        *,
+        recipient: str | None = None,
+        sha256: str | None = None,
     ) -> Trace:
         """Writes a record and returns when the disk has it. Raises NotNotedError."""
         ...
 
-    def tell(
-        self, event: str, actor: Actor, number: str, outcome: Outcome = "done", **details: str | int | None
-    ) -> None:
-        """Has a record of what has happened written as soon as the disk takes it."""
+    def tell_failure(self, actor: Actor, number: str, failure: str, problem: str) -> None:
+        """Has a record written as soon as the disk takes it."""
         ...
 
 
@@ -115,6 +118,7 @@ class Exports:
 
     def close(self) -> None:
         """Ends the threads, or leaves them where they hang; `run` must have been cancelled before."""
+        self._workshop.stills.close()
         self._register_thread.shutdown(wait=False)
         self._workshop.threads.shutdown(wait=False)
 
@@ -156,7 +160,7 @@ class Exports:
             if sum(export.waits for export in self._register.exports) >= _MOST_WAITING:
                 raise TooManyError
             now_us = self._workshop.host.utc_us()
-            number = self._register.next_number(from_us(now_us).astimezone(self._workshop.maker().time_zone).year)
+            number = self._register.next_number(from_us(now_us).astimezone(self._workshop.time_zone()).year)
             notes = [
                 self._record.note("export_asked", asked.actor, number, item, recipient=asked.recipient)
                 for item in asked.items
@@ -178,8 +182,7 @@ class Exports:
             try:
                 await self._put(export)
             except OSError as error:
-                problem = str(error.strerror or error)
-                self._record.tell("export_failed", asked.actor, number, "failed", problem=problem)
+                self._record.tell_failure(asked.actor, number, Failure.DISK.value, str(error.strerror or error))
                 raise
         await self._lock(export)
         self._wake.set()
@@ -303,9 +306,11 @@ class Exports:
                     export = self._failed(export, Failure.AUDIT_UNAVAILABLE, str(error))
                     export = replace(export, result=None, expires_us=None)
             if export.failure is not None:
-                problem = {"failure": export.failure.value, "problem": export.problem}
-                self._record.tell("export_failed", actor, export.number, "failed", **problem)
-                _LOGGER.error("evidence package failed", extra={"number": export.number, **problem})
+                failure, problem = export.failure.value, export.problem or ""
+                self._record.tell_failure(actor, export.number, failure, problem)
+                _LOGGER.error(
+                    "evidence package failed", extra={"number": export.number, "failure": failure, "problem": problem}
+                )
             await self._put(export)
         self._count_bytes()
         return export.has_package

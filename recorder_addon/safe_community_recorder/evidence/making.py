@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
 from ..archive.archive import Archive
 from ..archive.root import StorageState
@@ -68,13 +69,18 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What all packages are made with. `offset_of` gives a camera's clock minus the host's, in seconds."""
+    """What all packages are made with.
+
+    `maker` says who signs with the key of a fingerprint; `offset_of` gives a camera's clock minus the host's, in
+    seconds.
+    """
 
     archive: Archive
     shelf: Shelf
     stills: Stills
     host: HostClock
-    maker: Callable[[], Maker]
+    time_zone: Callable[[], ZoneInfo]
+    maker: Callable[[str], Maker]
     offset_of: Callable[[str], float | None]
     threads: ThreadPoolExecutor
 
@@ -126,7 +132,7 @@ class Making:
         pace = Pace(self._unwanted, self._advanced)
         file = await self._in_thread(partial(workshop.shelf.begin, request.number))
         try:
-            package = Package(file, request, workshop.maker(), created_us, pace)
+            package = Package(file, request, workshop.maker(self._key.public.fingerprint), created_us, pace)
             packed = [await self._item(package, item) for item in request.items]
             sums_sha256 = await self._in_thread(partial(package.finish, packed, self._key))
             size_bytes = await self._in_thread(partial(_closed, file))
