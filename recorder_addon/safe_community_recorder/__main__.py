@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import __version__, logs, maintenance, probe_command
+from . import __version__, logs, maintenance, probe_command, verify_command
 from .app import Recorder, Settings
 from .archive.layout import FILE_S
 from .audit import command as audit_command
@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _maintain(given[0], given[1:])
     if given and given[0] == "probe":
         return _probe(given[1:])
+    if given and given[0] == "verify":
+        return _verify(given[1:])
     if given and given[0] == "audit":
         return _audit(given[1:])
     return _record(given)
@@ -129,6 +131,20 @@ def _audit(given: Sequence[str]) -> int:
     except OSError as error:
         print(f"safe-community-recorder audit: {error}", file=sys.stderr)
         return 2
+
+
+def _verify(given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="safe-community-recorder verify",
+        description="Says whether an evidence package is as a recorder made it, and whose key signed it.",
+        epilog="Exit code: 0 as it was made; 1 damaged; 2 cannot be read; 3 whole, but signed by another key.",
+    )
+    parser.add_argument("package", type=Path, help="the ZIP file")
+    expected = parser.add_mutually_exclusive_group()
+    expected.add_argument("--key", type=Path, metavar="PEM", help="the public key that has to have signed it")
+    expected.add_argument("--fingerprint", help="SHA-256 of that key, as the recorder's owner tells it")
+    arguments = parser.parse_args(given)
+    return verify_command.run(arguments.package, arguments.key, arguments.fingerprint)
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:

@@ -26,6 +26,7 @@ MAY_KNOW = {
     "stills": {"media"},
     "strip": {"archive", "media", "stills"} | VALUES,
     "evidence": {"archive", "audit", "media", "stills"} | VALUES,
+    "verify_command": {"evidence"},
     "strict_yaml": set[str](),
     "yaml_edit": {"strict_yaml"},
     "config": {"archive", "strict_yaml"},
@@ -33,8 +34,22 @@ MAY_KNOW = {
     "pipeline": {"archive", "config", "ingest", "live", "media", "watch"} | VALUES,
     "probe": {"config", "ingest", "media"} | VALUES,
     "probe_command": {"config", "ingest", "probe"} | VALUES,
+    "changes": {"config"},
     "fleet": {"archive", "camera_file", "config", "pipeline"} | VALUES,
-    "api": {"archive", "audit", "camera_file", "config", "evidence", "live", "media", "probe", "stills", "strip"} | VALUES,
+    "api": {
+        "archive",
+        "audit",
+        "camera_file",
+        "changes",
+        "config",
+        "evidence",
+        "live",
+        "media",
+        "probe",
+        "stills",
+        "strip",
+    }
+    | VALUES,
 }
 
 
