@@ -26,7 +26,8 @@ class Fleet:
     """All cameras of one camera file.
 
     `rules` are what the file said when its signature was `seen`. `create` makes a camera's pipeline, `publish` tells
-    the interface's listeners what has come, changed and gone; `on_info` is called when `name` or `as_json` has changed.
+    the interface's listeners what has come, changed and gone; `on_info` is called when `name` or `as_json` has changed,
+    `on_reread` with the former and the new rules when somebody else has changed the file.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Fleet:
         create: Callable[[Camera, Callable[[Pipeline], None]], Pipeline],
         publish: Callable[[Mapping[str, object]], None],
         on_info: Callable[[], None],
+        on_reread: Callable[[Config, Config], None] = lambda _former, _new: None,
     ) -> None:
         self.cameras: dict[str, Pipeline] = {}
         self._path = path
@@ -45,6 +47,7 @@ class Fleet:
         self._create = create
         self._publish = publish
         self._on_info = on_info
+        self._on_reread = on_reread
         self._seen = seen
         self.rules = rules
         self._loaded_us = _now_us()
@@ -176,7 +179,10 @@ class Fleet:
             return
         # Somebody wrote while it was read: `changes` sees that, too, and comes again.
         if await asyncio.to_thread(camera_file.signature, self._path) == signature:
+            former = self.rules
             await self._take(rules)
+            if rules != former:
+                self._on_reread(former, rules)
 
     async def _take(self, rules: Config) -> None:
         """Makes what runs equal to the rules."""

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 from .. import utc
 from ..audit.actor import Actor
@@ -17,13 +17,15 @@ from .problems import Problem
 _LOGGER = logging.getLogger(__name__)
 
 type Outcome = Literal["done", "refused", "failed"]
-type Value = str | int | bool | list[Value] | tuple[Value, ...] | dict[str, Value] | None
+type Value = str | float | bool | Sequence[Value] | Mapping[str, Value] | None
 
 _SAME_LOOK_S = 600.0
 _MOST_LOOKS = 10_000
 _WRITE_S = 5.0
 _AGAIN_S = 5.0
 _MOST_UNWRITTEN = 1_000
+_LEAP_US = 86_400 * utc.SECOND_US
+_TRUSTED_AFTER_S = 3_600.0
 
 
 class Auditor:
@@ -36,6 +38,8 @@ class Auditor:
         self._looks: dict[tuple[object, ...], tuple[float, asyncio.Task[Noted]]] = {}
         self._unwritten: deque[tuple[str, dict[str, object]]] = deque()
         self._catching_up: asyncio.Task[None] | None = None
+        self._works: set[asyncio.Task[Any]] = set()
+        self._trusted_since_s = steady_s()
 
     async def note(
         self,
@@ -66,7 +70,7 @@ class Auditor:
         self,
         kind: str,
         actor: Actor,
-        camera_id: str,
+        camera_id: str | None,
         start_us: int | None = None,
         end_us: int | None = None,
         *,
@@ -75,7 +79,7 @@ class Auditor:
     ) -> None:
         """Notes that somebody looks: one record for all requests of the same look within ten minutes.
 
-        `kind` is clip, snapshot, strip, timelapse, live or hls. Raises Problem `audit_unavailable`.
+        `kind` is clip, snapshot, strip, timelapse, live, hls, export or audit. Raises Problem `audit_unavailable`.
         """
         now_s = self._steady_s()
         key = (kind, actor, camera_id, start_us, end_us, outcome)
@@ -118,12 +122,43 @@ class Auditor:
         if self._catching_up is None or self._catching_up.done():
             self._catching_up = asyncio.create_task(self._catch_up())
 
+    async def whole[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Does something together with its record, even if whoever asked for it goes away meanwhile."""
+        task = asyncio.create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
+        return await asyncio.shield(task)
+
+    def clock_leapt(self, by_us: int) -> None:
+        """The host's clock was set. If it leapt ahead, it may be wrong: nothing is deleted for an hour."""
+        if by_us > _LEAP_US:
+            self._trusted_since_s = self._steady_s()
+
+    async def run(self, is_set: Callable[[], bool], every_s: float = 600.0) -> None:
+        """Deletes what is past its time, until cancelled; never in the first hour, nor while the clock is not set."""
+        while True:
+            await asyncio.sleep(every_s)
+            if not is_set() or self._steady_s() - self._trusted_since_s < _TRUSTED_AFTER_S:
+                continue
+            try:
+                deleted = await asyncio.wrap_future(self.log.trim())
+            except OSError as error:
+                _LOGGER.error("audit log cannot be trimmed; it is tried again", extra={"problem": error.strerror})
+            else:
+                if deleted:
+                    _LOGGER.info("audit log trimmed", extra={"months": deleted})
+
     async def close(self) -> bool:
-        """Writes what is still to be written; False if the disk does not take it."""
+        """Writes what is still to be written, and no more; False if a write hangs in the disk."""
+        works: list[asyncio.Task[Any]] = [*self._works, *(() if self._catching_up is None else (self._catching_up,))]
+        if works:
+            await asyncio.wait(works, timeout=_WRITE_S)
         if self._catching_up is not None:
-            await asyncio.wait([self._catching_up], timeout=_WRITE_S)
             self._catching_up.cancel()
-        return not self._unwritten
+        if self._unwritten:
+            lost = {"records": len(self._unwritten)}
+            _LOGGER.error("audit records are lost: the disk does not take them", extra=lost)
+        return await asyncio.to_thread(self.log.close)
 
     async def _catch_up(self) -> None:
         while self._unwritten:

@@ -1,14 +1,17 @@
 """Adding, changing and taking out cameras: all of it goes through the camera file."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from ..camera_file import FileNotChangedError, UnknownCameraError
+from ..changes import camera_changes
 from ..config import Camera, ConfigError, UnknownEldershipError
 from ..logs import redact
+from .actor import Actor, actor_of
+from .auditor import Auditor
 from .problems import Problem
 
 
@@ -57,20 +60,50 @@ def camera_of(file: CameraFile, camera_id: str) -> Camera:
         raise _problem(error) from error
 
 
-async def put_camera(file: CameraFile, request: web.Request) -> bool:
+async def put_camera(file: CameraFile, request: web.Request, auditor: Auditor) -> bool:
     """Adds or changes the camera that the request describes; True if it is new. Raises Problem."""
+    actor = actor_of(request)
     try:
         entry: Any = await request.json()
     except (ValueError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as JSON") from error
     if not isinstance(entry, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as a JSON object")
-    return await _done(file.put(request.match_info["camera_id"], entry))
+    camera_id = request.match_info["camera_id"]
+    return await auditor.whole(_recorded(file, camera_id, actor, auditor, lambda: file.put(camera_id, entry)))
 
 
-async def delete_camera(file: CameraFile, request: web.Request) -> None:
+async def delete_camera(file: CameraFile, request: web.Request, auditor: Auditor) -> None:
     """Takes the camera out. Raises Problem."""
-    await _done(file.delete(request.match_info["camera_id"]))
+    actor, camera_id = actor_of(request), request.match_info["camera_id"]
+    await auditor.whole(_recorded(file, camera_id, actor, auditor, lambda: file.delete(camera_id)))
+
+
+async def _recorded[T](
+    file: CameraFile, camera_id: str, actor: Actor, auditor: Auditor, change: Callable[[], Awaitable[T]]
+) -> T:
+    """Makes a change, and a record of what it changed or why it was refused."""
+    former = _camera(file, camera_id)
+    try:
+        done = await _done(change())
+    except Problem as problem:
+        # An id that is none is not taken down: only the camera file says how long one may be.
+        told = camera_id if former is not None else None
+        auditor.tell("camera_changed", actor, camera_id=told, outcome="failed", code=problem.code)
+        raise
+    new = _camera(file, camera_id)
+    changed = camera_changes(former, new)
+    event = "camera_added" if former is None else "camera_changed" if new is not None else "camera_removed"
+    if changed:
+        auditor.tell(event, actor, camera_id=camera_id, changed=changed)
+    return done
+
+
+def _camera(file: CameraFile, camera_id: str) -> Camera | None:
+    try:
+        return file.camera(camera_id)
+    except UnknownCameraError:
+        return None
 
 
 async def _done[T](change: Awaitable[T]) -> T:

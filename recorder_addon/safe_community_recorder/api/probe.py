@@ -5,12 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from ..config import Camera, ConfigError, parse_stream
 from ..logs import redact
 from ..probe import BusyError, Found, ProbeError
+from .actor import actor_of
+from .auditor import Auditor
 from .cameras import CameraFile, camera_of
 from .problems import Problem
 
@@ -21,9 +24,10 @@ _AGAIN_AFTER_S = 5
 class ProbeHandlers:
     """Thin over the prober; `probe` raises ProbeError and BusyError."""
 
-    def __init__(self, file: CameraFile, probe: Callable[[Camera], Awaitable[Found]]) -> None:
+    def __init__(self, file: CameraFile, probe: Callable[[Camera], Awaitable[Found]], auditor: Auditor) -> None:
         self._file = file
         self._probe = probe
+        self._auditor = auditor
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers."""
@@ -31,7 +35,11 @@ class ProbeHandlers:
 
     async def probe(self, request: web.Request) -> web.Response:
         """What a camera is. Raises Problem."""
-        camera = self._asked(await _body(request))
+        actor, body = actor_of(request), await _body(request)
+        camera = self._asked(body)
+        camera_id = None if "url" in body else camera.id
+        # The name of a machine, not its address: that may hold a password.
+        host = urlsplit(camera.url).hostname
         try:
             found = await self._probe(camera)
         except BusyError as error:
@@ -39,8 +47,12 @@ class ProbeHandlers:
             detail = "other cameras are being looked at; this one can be in a few seconds"
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_probes", detail, headers) from error
         except ProbeError as error:
+            self._auditor.tell(
+                "camera_probed", actor, camera_id=camera_id, outcome="failed", host=host, code=error.trouble.value
+            )
             more = {} if error.certificate is None else {"certificate": error.certificate}
             raise Problem(HTTPStatus.BAD_GATEWAY, error.trouble.value, error.detail, more=more) from error
+        await self._auditor.note("camera_probed", actor, camera_id=camera_id, host=host)
         return web.json_response(probe_json(found))
 
     def _asked(self, body: Mapping[str, Any]) -> Camera:

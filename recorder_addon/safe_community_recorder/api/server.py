@@ -22,6 +22,7 @@ from ..identity import Identity
 from ..live import LiveChannel
 from ..probe import Prober
 from ..stills import Stills
+from .audit import AuditHandlers
 from .auditor import Auditor
 from .authorization import Entrance, authorization
 from .cameras import CameraFile, delete_camera, entry_of, put_camera
@@ -30,10 +31,12 @@ from .events import Hub
 from .exports import ExportHandlers, key_json
 from .hls import HlsHandlers
 from .live import LiveHandlers
+from .locks import LockHandlers
 from .pictures import PictureHandlers
 from .probe import ProbeHandlers
 from .problems import Problem, problems
 from .ranges import DAY_US, asked_range
+from .refusals import Refusals
 from .storage import StorageHandlers, storage_json
 
 _LOGGER = logging.getLogger(__name__)
@@ -76,9 +79,11 @@ class Services:
 
 def build_app(services: Services) -> web.Application:
     """The aiohttp application."""
+    refusals = Refusals(services.auditor)
     app = web.Application(
         middlewares=[
             problems,
+            refusals.middleware(),
             authorization(services.identity.token, _OPEN_PATHS, LiveHandlers.OWN_CHECK | HlsHandlers.OWN_CHECK),
         ]
     )
@@ -107,10 +112,14 @@ def build_app(services: Services) -> web.Application:
     app.add_routes(LiveHandlers(entrance, services.auditor, handlers.camera_of).routes())
     hls = HlsHandlers(services.archive, services.host, entrance, services.auditor, handlers.camera_of)
     app.add_routes(hls.routes())
-    app.add_routes(ProbeHandlers(services.camera_file, services.prober.probe).routes())
+    app.add_routes(ProbeHandlers(services.camera_file, services.prober.probe, services.auditor).routes())
+    app.add_routes(AuditHandlers(services.auditor).routes())
+    known = services.cameras.__contains__
+    app.add_routes(LockHandlers(services.archive, services.host, services.auditor, services.hub, known).routes())
     exports = ExportHandlers(services.exports, services.archive, services.camera_file, services.auditor)
     app.add_routes(exports.routes())
     app.on_shutdown.append(handlers.shut_down)
+    app.on_cleanup.append(refusals.close)
     app.on_cleanup.append(_closing(stills))
     return app
 
@@ -136,12 +145,12 @@ class _Handlers:
         return web.json_response(self.camera_of(request)[1].as_json())
 
     async def put_camera(self, request: web.Request) -> web.Response:
-        new = await put_camera(self._services.camera_file, request)
+        new = await put_camera(self._services.camera_file, request, self._services.auditor)
         status = HTTPStatus.CREATED if new else HTTPStatus.OK
         return web.json_response(self.camera_of(request)[1].as_json(), status=status)
 
     async def delete_camera(self, request: web.Request) -> web.Response:
-        await delete_camera(self._services.camera_file, request)
+        await delete_camera(self._services.camera_file, request, self._services.auditor)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def entry(self, request: web.Request) -> web.Response:

@@ -249,7 +249,16 @@ class Archive:
 
     async def put_lock(self, lock: Lock) -> None:
         """A lock is made, extended or released; returns when the disk has it. Raises OSError."""
-        await self._keep(write_lock, self._root, lock)
+        new = lock.id not in self._locks
+        if new:
+            # Before it is written: a deletion that begins in between must know of it.
+            self._locks[lock.id] = lock
+        try:
+            await self._keep(write_lock, self._root, lock)
+        except OSError:
+            if new:
+                del self._locks[lock.id]
+            raise
         self._locks[lock.id] = lock
         await self._keep(self._index.put_lock, lock)
 
@@ -297,8 +306,7 @@ class Archive:
 
     async def delete_expired(self, *, past_days: bool = True) -> Outcome:
         """Deletes what has to go now, past its days (unless told otherwise) or for want of space; what came of it."""
-        locks, cameras = list(self._locks.values()), list(self._cameras)
-        outcome = await self._keep(self._deletion.run, self._days_of, locks, cameras, past_days=past_days)
+        outcome = await self._keep(self._delete, past_days=past_days)
         self._tell(
             replace(
                 self.status,
@@ -415,6 +423,11 @@ class Archive:
         recovered: Recovered = await self._from_files(compare_everything, self._root, self._index, leave_alone, go_on)
         if not self._stopping:
             _LOGGER.info("index and files compared", extra=recovered.as_log())
+
+    def _delete(self, *, past_days: bool) -> Outcome:
+        """In the keeper's thread, after every lock that is written: it knows them all."""
+        locks, cameras = list(self._locks.values()), list(self._cameras)
+        return self._deletion.run(self._days_of, locks, cameras, past_days=past_days)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
