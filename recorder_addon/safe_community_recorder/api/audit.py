@@ -1,7 +1,7 @@
-"""The audit log over HTTP: read it, have it as a table, and add what the integration has refused."""
+"""The audit log over HTTP: read it, have it as a table, and add what only the integration knows."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from itertools import batched
 
@@ -13,7 +13,7 @@ from ..audit.files import read_head
 from ..audit.reading import Page, Wanted, every, page
 from ..audit.record import Noted, Record
 from .actor import ACTOR_HEADER, actor_of, plain_text
-from .auditor import Auditor
+from .auditor import Auditor, Outcome
 from .body import instant_of, json_object, text_of
 from .problems import Problem
 from .ranges import asked_instant, asked_number
@@ -23,8 +23,8 @@ _PAGE = 100
 _LONGEST_PAGE = 1_000
 _ROWS_AT_ONCE = 500
 
-EVENTS = ("access_refused",)
-"""What the integration may add: nothing that this recorder itself records."""
+EVENTS: Mapping[str, Outcome] = {"access_refused": "refused", "live_viewed": "done"}
+"""What the integration may add, and how it came out: nothing that this recorder itself records."""
 
 ACTIONS = ("live", "playback", "search", "export", "lock", "respond", "manage", "audit")
 _KEYS = ("event", "action", "camera_id", "eldership_id", "start", "end")
@@ -40,7 +40,7 @@ class AuditHandlers:
         """What it answers."""
         return [
             web.get(_PATH, self.records, allow_head=False),
-            web.post(_PATH, self.refused),
+            web.post(_PATH, self.add),
             web.get(f"{_PATH}.csv", self.csv, allow_head=False),
         ]
 
@@ -89,15 +89,15 @@ class AuditHandlers:
         await response.write_eof()
         return response
 
-    async def refused(self, request: web.Request) -> web.Response:
-        """Adds that the integration has refused somebody something. Raises Problem."""
+    async def add(self, request: web.Request) -> web.Response:
+        """Adds what only the integration knows: whom it refused, and who watches a stream with others. Raises Problem."""
         if ACTOR_HEADER not in request.headers:
-            raise Problem(HTTPStatus.BAD_REQUEST, "bad_actor", f"{ACTOR_HEADER}: who was refused was expected")
+            raise Problem(HTTPStatus.BAD_REQUEST, "bad_actor", f"{ACTOR_HEADER}: who it was was expected")
         actor = actor_of(request)
         body = await json_object(request, _KEYS)
         event, action = text_of(body, "event", 64), text_of(body, "action", 64)
-        if event not in EVENTS or action not in ACTIONS:
-            known = f"event was expected to be {' or '.join(EVENTS)}, and action one of {', '.join(ACTIONS)}"
+        if event not in EVENTS or action not in ACTIONS or (event == "live_viewed" and action != "live"):
+            known = f"event was expected to be {' or '.join(EVENTS)} (live), and action one of {', '.join(ACTIONS)}"
             raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", known)
         camera_id, eldership_id = (
             text_of(body, key, 64) if key in body else None for key in ("camera_id", "eldership_id")
@@ -109,7 +109,7 @@ class AuditHandlers:
             camera_id=camera_id,
             start_us=start_us,
             end_us=end_us,
-            outcome="refused",
+            outcome=EVENTS[event],
             source="integration",
             action=action,
             **({} if eldership_id is None else {"eldership_id": eldership_id}),
