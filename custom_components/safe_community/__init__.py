@@ -16,6 +16,7 @@ from .incidents.desk import IncidentDesk
 from .incidents.register import IncidentRegister, async_forget
 from .issues import RecorderIssues
 from .services import async_setup_services
+from .traces import Traces
 from .views import ClipView
 
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.CAMERA, Platform.EVENT]
@@ -39,7 +40,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry
     register = IncidentRegister(hass, entry.entry_id)
     await register.async_load()
     desk = IncidentDesk(hass, entry, register)
-    entry.runtime_data = SafeCommunityData(client=client, coordinator=coordinator, desk=desk)
+    traces = Traces(hass, client)
+    entry.runtime_data = SafeCommunityData(client=client, coordinator=coordinator, desk=desk, traces=traces)
 
     issues = RecorderIssues(hass, coordinator)
 

@@ -1,7 +1,8 @@
 """Decides who may see or do what; everything that is not written here is denied."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from aiohttp import web
 from homeassistant.auth.models import User
@@ -67,11 +68,47 @@ def user_permits(entry: ConfigEntry, user: User, action: Action, eldership_id: s
     return user.is_active and permits(member, is_admin=user.is_admin, action=action, eldership_id=eldership_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who is behind the code that runs now: `is_person` is False for Home Assistant itself.
+
+    A person without a user has sent a request that carries only a camera's access token, or is a webhook.
+    """
+
+    is_person: bool
+    user_id: str | None = None
+    user_name: str | None = None
+
+    @classmethod
+    def of(cls, user: User | None) -> Self:
+        """The person behind a request of this user."""
+        return cls(True) if user is None else cls(True, user.id, user.name)
+
+    @property
+    def name(self) -> str:
+        """As the audit log has it: at most 200 signs, all of them to be seen."""
+        if not self.is_person:
+            return "Home Assistant"
+        if self.user_id is None:
+            return "nobody known to Home Assistant"
+        seen = "".join(sign for sign in self.user_name or "" if sign.isprintable()).strip()[:120]
+        return f"{seen or 'no name'} ({self.user_id})"
+
+
+def current_asker() -> Asker:
+    """Say who asks: the user of the WebSocket connection or of the HTTP request, or else Home Assistant itself."""
+    if (connection := websocket_api.current_connection.get()) is not None:
+        return Asker.of(connection.user)
+    if (request := current_request.get()) is not None:
+        return Asker.of(request.get(KEY_HASS_USER))
+    return Asker(is_person=False)
+
+
 def asker_permits(entry: ConfigEntry, action: Action, eldership_id: str) -> bool:
     """Say whether whoever is behind the code that runs now may do something in an eldership.
 
-    That is the user of the WebSocket connection or of the HTTP request. A request without a user (it carries only a
-    camera's access token, or is a webhook) is denied; without either, Home Assistant itself asks, and may.
+    A request without a user is denied; where neither a connection nor a request is behind it, Home Assistant itself
+    asks, and may.
     """
     if (connection := websocket_api.current_connection.get()) is not None:
         return user_permits(entry, connection.user, action, eldership_id)
@@ -81,10 +118,8 @@ def asker_permits(entry: ConfigEntry, action: Action, eldership_id: str) -> bool
     return True
 
 
-def require(entry: ConfigEntry, action: Action, eldership_id: str) -> None:
-    """Raise unless asker_permits: a clean 403 where an HTTP request waits, NotPermitted everywhere else."""
-    if asker_permits(entry, action, eldership_id):
-        return
+def not_permitted() -> Exception:
+    """Return how to refuse whoever asks: a clean 403 where an HTTP request waits, NotPermitted everywhere else."""
     if websocket_api.current_connection.get() is None and current_request.get() is not None:
-        raise web.HTTPForbidden
-    raise NotPermitted
+        return web.HTTPForbidden()
+    return NotPermitted()

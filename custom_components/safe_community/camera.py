@@ -11,7 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .access import Action, require
+from .access import Action, Asker, asker_permits, current_asker, not_permitted
 from .client import Connection, LiveTicket, RecorderError, RequestRefused
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry
@@ -72,9 +72,9 @@ class RecordedCamera(CameraEntity, Camera):
 
     @override
     async def async_camera_image(self, width: int | None = None, height: int | None = None) -> bytes | None:
-        self._require_live()
+        asker = self._require_live()
         try:
-            return await self._client.snapshot(self._camera_id, width)
+            return await self._client.snapshot(self._camera_id, width, asker.name)
         except RequestRefused as error:
             raise _no_picture(error.detail) from error
         except RecorderError as error:
@@ -83,19 +83,19 @@ class RecordedCamera(CameraEntity, Camera):
     @override
     async def handle_async_still_stream(self, request: web.Request, interval: float) -> web.StreamResponse:
         # Before the answer's first byte; later is too late for a clean refusal.
-        self._require_live()
+        self._viewed(self._require_live())
         return await super().handle_async_still_stream(request, interval)
 
     @override
     async def async_handle_async_webrtc_offer(
         self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
     ) -> None:
-        self._require_live()
+        self._viewed(self._require_live())
         await super().async_handle_async_webrtc_offer(offer_sdp, session_id, send_message)
 
     @override
     async def async_create_stream(self) -> Stream | None:
-        self._require_live()
+        self._viewed(self._require_live())
         try:
             source = await self._live_source()
         except RecorderError as error:
@@ -124,12 +124,20 @@ class RecordedCamera(CameraEntity, Camera):
             self._ticket = None
         super()._handle_coordinator_update()
 
-    def _require_live(self) -> None:
-        require(self._entry, Action.LIVE, self.recorded_camera.eldership.id)
+    def _require_live(self) -> Asker:
+        asker = current_asker()
+        if not asker_permits(self._entry, Action.LIVE, self.recorded_camera.eldership.id):
+            self._entry.runtime_data.traces.refused(asker, Action.LIVE, self.recorded_camera)
+            raise not_permitted()
+        return asker
+
+    def _viewed(self, asker: Asker) -> None:
+        # One live stream serves all who watch: the recorder sees only the first of them come.
+        self._entry.runtime_data.traces.viewed(asker, self.recorded_camera)
 
     async def _live_source(self) -> str:
         if self._ticket is None or self._ticket.expires - dt_util.utcnow() < TICKET_MARGIN:
-            self._ticket = await self._client.live_ticket(self._camera_id)
+            self._ticket = await self._client.live_ticket(self._camera_id, current_asker().name)
         return str(self._ticket.url)
 
     @callback

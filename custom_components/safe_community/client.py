@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, WSMsgType, WSServerHandshakeError, hdrs
 from yarl import URL
@@ -208,6 +209,13 @@ class HostClockStepped:
     step: ClockStep
 
 
+class AuditEvent(StrEnum):
+    """What the recorder takes into its audit log from here."""
+
+    ACCESS_REFUSED = "access_refused"
+    LIVE_VIEWED = "live_viewed"
+
+
 type RecorderEvent = Snapshot | InfoChanged | CameraChanged | CameraRemoved | StorageChanged | HostClockStepped
 
 
@@ -268,29 +276,35 @@ class RecorderClient:
             document,
         )
 
-    async def snapshot(self, camera_id: str, width: int | None = None) -> bytes:
-        """Return a camera's newest picture as JPEG."""
-        query = {} if width is None else {"width": str(width)}
+    async def snapshot(self, camera_id: str, width: int | None, actor: str) -> bytes:
+        """Return a camera's newest picture as JPEG, for this person."""
+        query, path = {} if width is None else {"width": str(width)}, f"cameras/{camera_id}/snapshot.jpg"
         try:
-            async with self._request("GET", f"cameras/{camera_id}/snapshot.jpg", query, REQUEST_TIMEOUT) as response:
+            async with self._request("GET", path, query, REQUEST_TIMEOUT, _actor(actor)) as response:
                 await _raise_for_status(response)
                 return await response.read()
         except (ClientError, TimeoutError) as error:
             raise CannotConnect(_describe(error)) from error
 
-    async def live_ticket(self, camera_id: str) -> LiveTicket:
-        """Get a short-lived address of a camera's live stream, for players that cannot send a token."""
-        document = await self._json("POST", f"cameras/{camera_id}/live-tickets")
+    async def live_ticket(self, camera_id: str, actor: str) -> LiveTicket:
+        """Get an address of a camera's live stream that expires, for players that cannot send a token."""
+        document = await self._json("POST", f"cameras/{camera_id}/live-tickets", headers=_actor(actor))
         return _read(
             lambda data: LiveTicket(url=self._address(data["path"]), expires=parse_time(data["expires"])), document
         )
 
     def clip(
-        self, method: str, camera_id: str, start: datetime, end: datetime, headers: Mapping[str, str]
+        self, method: str, camera_id: str, start: datetime, end: datetime, headers: Mapping[str, str], actor: str
     ) -> AbstractAsyncContextManager[ClientResponse]:
         """Open a clip as the recorder answers it, whatever its status; the caller reads it inside `async with`."""
         query = {"start": format_time(start), "end": format_time(end)}
+        headers = {**headers, **_actor(actor)}
         return self._request(method, f"cameras/{camera_id}/clip.mp4", query, CLIP_TIMEOUT, headers)
+
+    async def note(self, event: AuditEvent, actor: str, action: str, camera: RecorderCamera) -> None:
+        """Have the recorder's audit log say what happened here, to whom, at which camera."""
+        body = {"event": event, "action": action, "camera_id": camera.id, "eldership_id": camera.eldership.id}
+        await self._json("POST", "audit", headers=_actor(actor), body=body)
 
     async def events(self) -> AsyncGenerator[RecorderEvent]:
         """Yield what happens at the recorder, a Snapshot first, until the connection ends in CannotConnect."""
@@ -324,23 +338,37 @@ class RecorderClient:
         query: Mapping[str, str],
         timeout: ClientTimeout,
         headers: Mapping[str, str] | None = None,
+        body: Mapping[str, str] | None = None,
     ) -> AbstractAsyncContextManager[ClientResponse]:
         return self._session.request(
             method,
             self._url / "api/v1" / path,
             params=query,
+            json=body,
             headers={**(headers or {}), **self._headers},
             timeout=timeout,
             allow_redirects=False,
         )
 
-    async def _json(self, method: str, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         try:
-            async with self._request(method, path, query or {}, REQUEST_TIMEOUT) as response:
+            async with self._request(method, path, query or {}, REQUEST_TIMEOUT, headers, body) as response:
                 await _raise_for_status(response)
                 return _document(await response.text())
         except (ClientError, TimeoutError) as error:
             raise CannotConnect(_describe(error)) from error
+
+
+def _actor(name: str) -> dict[str, str]:
+    """Return the header that names who asks."""
+    return {"Safe-Community-Actor": quote(name, safe="")}
 
 
 async def refusal(response: ClientResponse) -> RecorderError:

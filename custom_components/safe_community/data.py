@@ -9,6 +9,7 @@ from .client import RecorderCamera, RecorderClient
 from .const import DOMAIN
 from .coordinator import Recorder, RecorderCoordinator
 from .incidents.desk import IncidentDesk
+from .traces import Traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class SafeCommunityData:
     client: RecorderClient
     coordinator: RecorderCoordinator
     desk: IncidentDesk
+    traces: Traces
 
     @property
     def recorder(self) -> Recorder:

@@ -16,7 +16,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .access import Action, asker_permits
+from .access import Action, asker_permits, current_asker
 from .client import Eldership, RecorderCamera, RecorderError
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry, loaded_entries, loaded_entry
@@ -184,7 +184,10 @@ class RecordingsSource(MediaSource):
             return None
         camera = entry.runtime_data.camera(chosen.camera_id)
         # The camera's eldership as it is now decides, never the one that the identifier claims.
-        if camera is None or not asker_permits(entry, Action.PLAYBACK, camera.eldership.id):
+        if camera is None:
+            return None
+        if not asker_permits(entry, Action.PLAYBACK, camera.eldership.id):
+            entry.runtime_data.traces.refused(current_asker(), Action.PLAYBACK, camera)
             return None
         return entry, camera
 

@@ -8,7 +8,7 @@ from aiohttp import ClientError, ClientResponse, hdrs, web
 from homeassistant.components.http import KEY_HASS_USER, HomeAssistantView
 from homeassistant.core import HomeAssistant
 
-from .access import Action, user_permits
+from .access import Action, Asker, user_permits
 from .client import RequestRefused, refusal
 from .const import DOMAIN, LOGGER
 from .data import loaded_entry
@@ -70,11 +70,11 @@ class ClipView(HomeAssistantView):
         entry = loaded_entry(self._hass, entry_id)
         camera = None if entry is None else entry.runtime_data.camera(camera_id)
         # Who may see nothing learns nothing, not even which cameras there are. 403 and not 401: it is no failed login.
-        if (
-            entry is None
-            or camera is None
-            or not user_permits(entry, request[KEY_HASS_USER], Action.PLAYBACK, camera.eldership.id)
-        ):
+        if entry is None or camera is None:
+            raise web.HTTPForbidden
+        asker = Asker.of(request[KEY_HASS_USER])
+        if not user_permits(entry, request[KEY_HASS_USER], Action.PLAYBACK, camera.eldership.id):
+            entry.runtime_data.traces.refused(asker, Action.PLAYBACK, camera)
             raise web.HTTPForbidden
         try:
             first, last = parse_path_time(start), parse_path_time(end)
@@ -82,7 +82,8 @@ class ClipView(HomeAssistantView):
             raise web.HTTPBadRequest(text=str(error)) from error
         headers = {str(name): request.headers[name] for name in TO_RECORDER if name in request.headers}
         try:
-            async with entry.runtime_data.client.clip(request.method, camera_id, first, last, headers) as upstream:
+            clip = entry.runtime_data.client.clip(request.method, camera_id, first, last, headers, asker.name)
+            async with clip as upstream:
                 return await _pass_on(request, upstream)
         except TimeoutError as error:
             raise web.HTTPGatewayTimeout(text="the recorder does not answer") from error

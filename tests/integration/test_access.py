@@ -190,7 +190,7 @@ async def test_a_camera_without_picture_is_an_error_that_says_so(
     hass: HomeAssistant, recorder: Recorder, set_up: SetUp
 ) -> None:
     await set_up(recorder)
-    with pytest.raises(HomeAssistantError, match="There is no picture: the camera has not sent a picture yet"):
+    with pytest.raises(HomeAssistantError, match="There is no picture: the camera sends no pictures now"):
         await async_get_image(hass, "camera.pabirze_aikste")
 
 
