@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_US = 1_000_000
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 
 # datetime.fromisoformat takes much more: week dates, times without offset, anything behind a NUL.
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -33,7 +34,11 @@ def to_name(utc_us: int) -> str:
 
 
 def parse(text: str) -> int:
-    """Microseconds since the epoch of an RFC 3339 time (§5.6). Raises ValueError."""
+    """Microseconds since the epoch of an RFC 3339 time (§5.6), 1970 to 9999 in UTC. Raises ValueError."""
     if not _RFC_3339.fullmatch(text):
         raise ValueError("not an RFC 3339 time with its offset")
-    return to_us(datetime.fromisoformat(text))
+    utc_us = to_us(datetime.fromisoformat(text))
+    if not 0 <= utc_us <= _LAST_US:
+        # With its offset a time can lie outside of all years that there are.
+        raise ValueError("not a time from 1970 to 9999")
+    return utc_us

@@ -61,6 +61,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPNotFound:
         detail = "there is nothing at this address; /openapi.json lists what there is"
         return Problem(HTTPStatus.NOT_FOUND, "not_found", detail).response()
+    except web.HTTPRequestEntityTooLarge:
+        detail = f"a body of at most {request.client_max_size >> 10} KiB was expected"
+        return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "bad_value", detail).response()
     except web.HTTPException as error:
         return Problem(HTTPStatus(error.status), "bad_value", error.reason).response()
     except ConnectionError, TimeoutError:
