@@ -2,7 +2,7 @@
 
 import pytest
 
-_PROCESSES = {"cameras", "recording", "recorder", "own_recorder", "village"}
+_PROCESSES = {"cameras", "recording", "recorder", "own_recorder", "village", "all_watched"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,24 +16,15 @@ from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from demo.home_assistant import HomeAssistant, log_in
 from demo.village import PEOPLE
+from tests.chromium import chromium
 from tests.world import ROOT, wait_until
 
 ARTIFACTS = ROOT / "artifacts"
 CAMERAS = 7
-_CHROMIUM = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -126,12 +117,8 @@ def village(tmp_path_factory: pytest.TempPathFactory) -> Generator[Village]:
 @pytest.fixture(scope="session")
 def browser() -> Generator[Browser]:
     """Headless Chromium."""
-    path = next((p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), None)
-    assert path is not None, "no Chromium; scripts/setup installs one"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=_CHROMIUM)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 type LogInPage = Callable[[str], Page]

@@ -1,6 +1,6 @@
 """Small pieces of real H.264, H.265 and AAC, encoded in the test process."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -25,6 +25,9 @@ from safe_community_recorder.media.codec import CODECS, ParameterSets
 from safe_community_recorder.media.h265 import is_random_access
 from safe_community_recorder.media.sample_table import closing_boxes
 from safe_community_recorder.media.video import AccessUnit, CodecName, VideoFormat, length_prefixed, split_annexb
+
+type Yuv = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
+"""A picture in planar 4:2:0: rows of luma, then those of chroma, as wide together."""
 
 PICTURE_90K = 9_000
 _ENCODERS: dict[CodecName, str] = {"h264": "libx264", "h265": "libx265"}
@@ -59,8 +62,22 @@ def encode(
     Only H.264 comes in several slices here: x265 cuts none without threads.
     """
     assert codec == "h264" or slices == 1
+    rng = np.random.default_rng(1)
+
+    def paint(number: int) -> Yuv:
+        luma = np.full((height * 3 // 2, width), brightness_of(number), dtype=np.uint8)
+        if grain:
+            luma += rng.integers(0, grain, luma.shape, dtype=np.uint8)
+        return luma
+
+    return encode_pictures(map(paint, range(pictures)), b_frames, codec, preset, slices)
+
+
+def encode_pictures(
+    pictures: Iterable[Yuv], b_frames: int = 0, codec: CodecName = "h264", preset: str = "ultrafast", slices: int = 1
+) -> Footage:
+    """Encodes pictures of one size."""
     encoder = cast("av.VideoCodecContext", av.CodecContext.create(_ENCODERS[codec], "w"))
-    encoder.width, encoder.height = width, height
     encoder.pix_fmt = "yuv420p"
     encoder.framerate = 10
     encoder.time_base = Fraction(1, 10)
@@ -76,12 +93,10 @@ def encode(
         },
     }[codec]
     packets = []
-    rng = np.random.default_rng(1)
-    for number in range(pictures):
-        luma = np.full((height * 3 // 2, width), brightness_of(number), dtype=np.uint8)
-        if grain:
-            luma += rng.integers(0, grain, luma.shape, dtype=np.uint8)
-        frame = av.VideoFrame.from_ndarray(luma, format="yuv420p")
+    for number, picture in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+        if not number:
+            encoder.width, encoder.height = frame.width, frame.height
         frame.pts = number
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
