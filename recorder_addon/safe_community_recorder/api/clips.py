@@ -1,13 +1,14 @@
 """Recorded footage as MP4: a range, what it holds, and a time-lapse of it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
 
 from .. import utc
 from ..archive.archive import Archive
-from ..archive.timeline import Gap
+from ..archive.timeline import Gap, Span
 from ..media.clip import Clip, NoFootageError
 from .actor import actor_of
 from .auditor import Auditor
@@ -39,11 +40,8 @@ class ClipHandlers:
     async def clip(self, request: web.Request) -> web.StreamResponse:
         """The range as one MP4, or bytes of it. Raises Problem."""
         camera_id, within, sound = self._camera_id_of(request), asked_range(request, _LONGEST_CLIP_US), _sound(request)
-        await self._auditor.look("clip", actor_of(request), camera_id, within.start_us, within.end_us)
-        try:
-            clip = await self._archive.clip(camera_id, within, sound=sound)
-        except NoFootageError as error:
-            raise _nothing(error) from error
+        build = partial(self._archive.clip, camera_id, within, sound=sound)
+        clip = await self._looked_at(request, "clip", camera_id, within, build)
         return await send_clip(request, clip, _name(camera_id, clip))
 
     async def description(self, request: web.Request) -> web.Response:
@@ -52,7 +50,7 @@ class ClipHandlers:
         try:
             clip = await self._archive.clip(camera_id, within, sound=sound)
         except NoFootageError as error:
-            raise _nothing(error) from error
+            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", str(error)) from error
         _, gaps = await self._archive.timeline(camera_id, within)
         return web.json_response(_clip_json(camera_id, clip, gaps, sound=sound))
 
@@ -61,12 +59,23 @@ class ClipHandlers:
         camera_id, within = self._camera_id_of(request), asked_range(request, _LONGEST_LAPSE_US)
         pictures = asked_number(request, "pictures", default=300, least=1, most=3_000)
         per_s = asked_number(request, "per_second", default=10, least=1, most=30)
-        await self._auditor.look("timelapse", actor_of(request), camera_id, within.start_us, within.end_us)
-        try:
-            clip = await self._archive.time_lapse(camera_id, within, pictures, per_s)
-        except NoFootageError as error:
-            raise _nothing(error) from error
+        build = partial(self._archive.time_lapse, camera_id, within, pictures, per_s)
+        clip = await self._looked_at(request, "timelapse", camera_id, within, build)
         return await send_clip(request, clip, _name(camera_id, clip, "_timelapse"))
+
+    async def _looked_at(
+        self, request: web.Request, kind: str, camera_id: str, within: Span, build: Callable[[], Awaitable[Clip]]
+    ) -> Clip:
+        """The clip, and the look at it in the audit log. Raises Problem."""
+        look = partial(self._auditor.look, kind, actor_of(request), camera_id, within.start_us, within.end_us)
+        try:
+            clip = await build()
+        except NoFootageError as error:
+            # What is past its days may be there, but nobody may see it any more.
+            await look(outcome="failed" if self._archive.shown(camera_id, within) else "refused")
+            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", str(error)) from error
+        await look()
+        return clip
 
 
 def _sound(request: web.Request) -> bool:
@@ -75,10 +84,6 @@ def _sound(request: web.Request) -> bool:
 
 def _name(camera_id: str, clip: Clip, more: str = "") -> str:
     return f"{camera_id}_{utc.to_name(clip.start_us)}{more}.mp4"
-
-
-def _nothing(error: NoFootageError) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, "no_footage", str(error))
 
 
 def _clip_json(camera_id: str, clip: Clip, gaps: list[Gap], *, sound: bool) -> dict[str, object]:
