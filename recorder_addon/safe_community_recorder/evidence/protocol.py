@@ -1,6 +1,7 @@
 """protocol.html: what a package is, for people; one printed A4 page for one clip. It needs nothing but itself. Pure."""
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
@@ -11,8 +12,9 @@ from .contents import Footage, Maker, Missing, Packed, Request
 from .readme import SIGNATURE_COMMAND, SUMS_COMMAND
 from .texts import WORDS, Words
 
-# So that one clip stays on one page; manifest.json has them all.
+# So that one clip stays on one page: manifest.json has them all, and more text than this is set smaller.
 _SHOWN_AT_MOST = 4
+_MUCH_TEXT = 1_500
 
 _STYLE = """
 @page { size: A4; margin: 12mm 15mm; }
@@ -32,6 +34,11 @@ code { font: 7.5pt/1.3 "DejaVu Sans Mono", monospace; }
 .hand th, .hand td { width: 25%; border: 0.2mm solid #888; padding: 1mm; }
 .hand td { height: 9mm; }
 p { margin: 1mm 0; }
+.dense { font-size: 7.5pt; line-height: 1.2; }
+.dense h1 { font-size: 13pt; }
+.dense h2 { font-size: 9pt; margin-top: 2mm; }
+.dense img { max-height: 25mm; }
+.dense .hand td { height: 7.5mm; }
 """
 
 
@@ -47,26 +54,28 @@ def protocol(request: Request, maker: Maker, created_us: int, packed: Sequence[P
         (words.recipient, request.recipient),
     )
     clips = "".join(_clip(number, one, words, zone) for number, one in enumerate(packed, 1))
+    body = f"<h1>{escape(title)}</h1>\n{_table(about)}{clips}"
+    is_much = len(re.sub(r"<[^>]*>", "", body)) > _MUCH_TEXT
     return (
         f'<!DOCTYPE html>\n<html lang="{request.language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n{_table(about)}{clips}{_verification(words, maker)}{_hand_over(words)}"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body{' class="dense"' if is_much else ''}>\n{body}{_verification(words, maker)}{_hand_over(words)}"
         "</body>\n</html>\n"
     )
 
 
 def _clip(number: int, packed: Packed, words: Words, zone: ZoneInfo) -> str:
     item, footage = packed.item, packed.footage
-    asked = _range(item.start_us, item.end_us, zone)
+    asked = (words.asked_time, _range(item.start_us, item.end_us, zone))
     rows = [(words.eldership, f"{item.eldership_name} ({item.eldership_id})")]
     if footage is None:
-        rows += [(words.asked_time, asked), ("", words.no_footage)]
+        rows += [asked, (words.time, words.no_footage)]
     else:
-        shown = _range(footage.start_us, footage.end_us, zone)
-        rows += [(words.time, shown), *([(words.asked_time, asked)] if asked != shown else [])]
-        rows += _of_footage(packed, footage, words)
+        rows += [(words.time, _range(footage.start_us, footage.end_us, zone))]
+        rows += [("UTC", f"{_exact(utc.from_us(footage.start_us))} – {_exact(utc.from_us(footage.end_us))}")]
+        rows += [asked, *_of_footage(packed, footage, words)]
     rows.append((words.missing, _missing(packed.missing, words, zone)))
     if packed.clock.events:
         told = [
@@ -154,15 +163,13 @@ def _instant(instant_us: int, zone: ZoneInfo) -> str:
 
 
 def _range(start_us: int, end_us: int, zone: ZoneInfo) -> str:
-    """Local, with the offset (twice where it changes meanwhile), and UTC."""
+    """With the offset, twice where it changes meanwhile."""
     start, end = _local(start_us, zone), _local(end_us, zone)
     first = f" ({_offset(start)})" if _offset(start) != _offset(end) else ""
-    local = f"{_with_thousandths(start)}{first} – {_with_thousandths(end)} ({_offset(end)})"
-    told_utc = f"{_with_thousandths(utc.from_us(start_us))} – {_with_thousandths(utc.from_us(end_us))} UTC"
-    return f"{local} = {told_utc}"
+    return f"{_exact(start)}{first} – {_exact(end)} ({_offset(end)})"
 
 
-def _with_thousandths(moment: datetime) -> str:
+def _exact(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1_000:03}"
 
 

@@ -8,6 +8,7 @@ ZIP64 fields stand where, and only where, a number needs them. Pure but for the 
 import os
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Buffer, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -229,9 +230,8 @@ def _rows(data: bytes) -> tuple[list[Entry], DosTime]:
 
 
 def _differences(file: BinaryIO, entries: Sequence[Entry], modified: DosTime, start: int, size: int) -> Iterator[str]:
-    names = [entry.name for entry in entries]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"{name} is there twice"
+    counts = Counter(entry.name for entry in entries)
+    yield from (f"{name} is there twice" for name, count in counts.items() if count > 1)
     expected = 0
     for entry in entries:
         if entry.offset != expected:
