@@ -90,7 +90,7 @@ class AuditHandlers:
         return response
 
     async def add(self, request: web.Request) -> web.Response:
-        """Adds what only the integration knows: whom it refused, and who watches a stream with others. Raises Problem."""
+        """Adds what only the integration knows: whom it refused, who watches a stream, too. Raises Problem."""
         if ACTOR_HEADER not in request.headers:
             raise Problem(HTTPStatus.BAD_REQUEST, "bad_actor", f"{ACTOR_HEADER}: who it was was expected")
         actor = actor_of(request)
