@@ -46,6 +46,8 @@ from .watch import Sampler
 _LOGGER = logging.getLogger(__name__)
 
 _CLOCK_EVERY_S = 1.0
+# What is longer is refused by aiohttp before any handler of ours could say what was expected.
+_LONGEST_LINE_BYTES = 32 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,14 @@ class Recorder:
             auditor,
             exports,
         )
-        runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=3, handler_cancellation=True)
+        runner = web.AppRunner(
+            build_app(services),
+            access_log=None,
+            shutdown_timeout=3,
+            handler_cancellation=True,
+            max_line_size=_LONGEST_LINE_BYTES,
+            max_field_size=_LONGEST_LINE_BYTES,
+        )
         await runner.setup()
         background: list[asyncio.Task[object]] = []
         try:

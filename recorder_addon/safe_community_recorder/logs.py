@@ -6,6 +6,8 @@ import re
 import sys
 import time
 
+from aiohttp.http_exceptions import HttpProcessingError
+
 # What stands between :// and @ in an address, and what follows a name that announces a secret.
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#\s@]*(?:@(?=[^/?#\s]*@)[^/?#\s@]*)*(?=@)")
 _SECRETS = re.compile(r"(?i)\b(authorization:? *bearer|bearer|auth|token|password)([\"']?[=: ]+[\"']?)[^\s&\"',}]+")
@@ -42,3 +44,9 @@ def set_up(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("aiohttp.server").addFilter(_is_worth_a_line)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """False for what came over the network and is no HTTP: it was refused, and anybody could fill the log with it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -154,7 +154,9 @@ def refusal(answer: Answer, method: str = "GET") -> str:
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_fails(recording: Recorder) -> Iterator[None]:
     yield
-    assert [entry for entry in recording.log if entry["event"] == "request failed"] == []
+    assert [
+        entry for entry in recording.log if entry["event"] == "request failed" or "aiohttp" in entry["logger"]
+    ] == []
     assert recording.ask("/health").json["status"] == "ok"
 
 
@@ -272,7 +274,8 @@ def test_values_of_any_length_and_sort_are_refused_or_change_nothing(recording: 
     for name in route.queries:
         for value in _VALUES:
             answer = send(recording, route.method, f"{route.at()}?{urlencode({**asked, name: value})}")
-            assert answer.status < 500 or answer.status == 503, (name, value[:40], answer.body[:200])
+            if answer.status != 503 and answer.status >= 400:
+                refusal(answer, route.method)
     doubled = "&".join(f"{name}={quote(value)}" for name, value in asked.items() for _ in range(2))
     assert send(recording, route.method, f"{route.at()}?{doubled}&{'&' * 500}&x={_LONG[:3_000]}").status != 500
 
@@ -299,7 +302,8 @@ def test_headers_of_any_length_and_sort_break_nothing(recording: Recorder, route
     for name in sorted(names):
         for value in (*values, ",".join(["bytes=0-0"] * 500), _LONG):
             answer = send(recording, route.method, f"{route.at()}?{query}", {name: value})
-            assert answer.status < 500 or answer.status == 503, (name, value[:40], answer.body[:200])
+            if answer.status != 503 and answer.status >= 400:
+                refusal(answer, route.method)
 
 
 @those(lambda route: "requestBody" in route.operation)
@@ -322,7 +326,9 @@ def test_bodies_that_make_no_sense_are_refused(recording: Recorder, route: Route
 
 @each_route
 def test_a_request_line_that_is_far_too_long_is_refused(recording: Recorder, route: Route) -> None:
-    for target in (f"{route.at()}?x={_LONG}", f"{route.at()}{_LONG}", f"{route.at()}?{'x=1&' * 20_000}"):
+    # Up to 32 KiB the answer says what was expected; what is longer is no HTTP request to the server.
+    refusal(send(recording, route.method, f"{route.at()}{_LONG}"), route.method)
+    for target in (f"{route.at()}?x={_LONG * 4}", f"{route.at()}{_LONG * 4}"):
         answer = send(recording, route.method, target)
-        assert 400 <= answer.status < 500 or len(target) < 12_000
+        assert answer.status == 400
         assert b"Traceback" not in answer.body
