@@ -1,0 +1,105 @@
+"""Live and recorded footage in a real browser: the right moment shows, by the clock in the picture itself."""
+
+import io
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import av
+import pytest
+from playwright.sync_api import Browser
+
+from demo import timecode
+from tests.browser.conftest import FILE_S
+from tests.browser.player import Player, Shown
+from tests.recorder.test_streams import live_ticket, newest_span, playlist_at, range_ticket, segment_at
+from tests.world import Recorder, wait_until
+
+GROUP_S = 2.0
+_PICTURE = timedelta(milliseconds=100)
+
+
+@pytest.fixture
+def player(browser: Browser, recording: Recorder) -> Iterator[Player]:
+    """A page with a video."""
+    context = browser.new_context()
+    yield Player(context.new_page(), recording)
+    context.close()
+
+
+def test_recorded_footage_shows_the_right_moment_wherever_one_looks(player: Player, recording: Recorder) -> None:
+    begin, end = newest_span(recording)
+    start = end - timedelta(seconds=27.3)
+    assert start > begin
+    path = range_ticket(recording, start, end)
+    playlist = playlist_at(recording, path)
+    assert len({segment.head.uri for segment in playlist.segments}) >= 3
+    # The clock in the picture against the time in the playlist: what lies between camera and recorder.
+    first = playlist.segments[0]
+    with av.open(io.BytesIO(segment_at(recording, path, first)), "r", format="mp4") as container:
+        frame = next(container.decode(video=0))
+    behind = timecode.read(frame.to_ndarray(format="gray")) - first.at
+
+    def moment_at(position_s: float) -> datetime:
+        for segment in playlist.segments:
+            if position_s < segment.duration_s:
+                return segment.at + timedelta(seconds=position_s) + behind
+            position_s -= segment.duration_s
+        raise AssertionError("behind the end")
+
+    player.play_hls(path)
+    shown = player.shown()
+    assert abs(shown.taken - (start + behind)) <= 1.5 * _PICTURE
+    lasts_s = sum(segment.duration_s for segment in playlist.segments)
+    assert player.value("document.querySelector('video').duration") == pytest.approx(lasts_s, abs=0.5)
+    rng = random.Random(5)
+    for _ in range(20):
+        position_s = rng.uniform(0.1, lasts_s - 0.3)
+        player.seek(position_s)
+        shown = player.shown()
+        assert shown.at_s == pytest.approx(position_s, abs=0.001)
+        assert abs(shown.taken - moment_at(position_s)) <= 1.5 * _PICTURE
+    assert [problem for problem in player.value("problems") if problem[0]] == []
+
+
+def test_live_footage_is_shown_within_two_groups_and_goes_on_from_file_to_file(
+    player: Player, recording: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.play_hls(live_ticket(recording)["hls"], lowLatencyMode=True, liveSyncDurationCount=1)
+    player.run()
+    seen = watch(player, 2.5 * FILE_S)
+    late_s = [late for _, late in seen]
+    with capsys.disabled():
+        print(f"\nlive HLS in Chromium: {statistics.median(late_s):.1f} s behind, {max(late_s):.1f} s at most")
+    taken = [shown.taken for shown, _ in seen]
+    assert taken == sorted(taken)
+    assert taken[-1] - taken[0] > timedelta(seconds=1.5 * FILE_S)
+    assert statistics.median(late_s) < 3 * GROUP_S
+    assert [problem for problem in player.value("problems") if problem[0]] == []
+
+
+def test_a_live_mp4_plays_by_itself(player: Player, recording: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    player.play(live_ticket(recording)["mp4"])
+    player.run()
+    seen = watch(player, FILE_S)
+    late_s = [late for _, late in seen]
+    with capsys.disabled():
+        print(f"\nlive MP4 in Chromium: {statistics.median(late_s):.1f} s behind, {max(late_s):.1f} s at most")
+    taken = [shown.taken for shown, _ in seen]
+    assert taken == sorted(taken)
+    assert taken[-1] - taken[0] > timedelta(seconds=FILE_S / 2)
+
+
+def watch(player: Player, lasts_s: float) -> list[tuple[Shown, float]]:
+    """What is shown, and by how many seconds that is late, twice a second."""
+    first = player.shown()
+    wait_until(lambda: player.shown().taken > first.taken, 60)
+    seen = []
+    end_s = time.monotonic() + lasts_s
+    while time.monotonic() < end_s:
+        shown = player.shown()
+        seen.append((shown, (datetime.now(UTC) - shown.taken).total_seconds()))
+        time.sleep(0.5)
+    return seen
