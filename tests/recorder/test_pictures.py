@@ -539,18 +539,21 @@ def looks(recorder: Recorder, actor: str) -> list[dict[str, Any]]:
 def test_every_look_leaves_a_trace(recording: Recorder) -> None:
     start, end = span_of(recording)
     who = {"Safe_Community_Actor": "Ona%20Onait%C4%97", "Safe_Community_Reason": "incident%2012"}
-    instant, old = text(start), text(datetime.now(UTC) - timedelta(days=20))
+    instant, long_ago = text(start), datetime.now(UTC) - timedelta(days=20)
+    old, old_end = text(long_ago), text(long_ago + timedelta(minutes=1))
     for _ in range(3):
         assert recording.ask(camera_path("snapshot.jpg"), **who).status == 200
         assert recording.ask(camera_path("snapshot.jpg", at=instant), **who).status == 200
         assert recording.ask(camera_path("strip.jpg", start=instant, end=text(end)), **who).status == 200
         assert recording.ask(camera_path("snapshot.jpg", at=old), **who).status == 404
+        assert is_hatched(shown(recording.ask(camera_path("strip.jpg", start=old, end=old_end), **who).body)[:90, :160])
     noted = looks(recording, "Ona Onaitė")
     assert [(one["details"]["kind"], "start" in one, one["outcome"]) for one in noted] == [
         ("snapshot", False, "done"),
         ("snapshot", True, "done"),
         ("strip", True, "done"),
         ("snapshot", True, "refused"),
+        ("strip", True, "refused"),
     ]
     assert {(one["camera_id"], one["reason"]) for one in noted} == {("stop", "incident 12")}
     assert noted[1]["start"] == utc.to_text(utc.parse(instant))

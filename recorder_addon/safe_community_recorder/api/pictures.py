@@ -19,7 +19,7 @@ from ..media.picture import PictureError
 from ..stills import BusyError, Live, Recorded, Source, Stills
 from ..strip import Strip, keyframe_near, marks, name_of, plan
 from .actor import Actor, actor_of
-from .auditor import Auditor
+from .auditor import Auditor, Outcome
 from .problems import Problem
 from .ranges import DAY_US, asked_instant, asked_number, asked_range
 
@@ -91,7 +91,9 @@ class PictureHandlers:
     async def strip(self, request: web.Request) -> web.Response:
         """A range as one picture. Raises Problem."""
         camera_id, within, strip, layout = await self._strip(request)
-        await self._auditor.look("strip", actor_of(request), camera_id, within.start_us, within.end_us)
+        outcome: Outcome = "done" if self._archive.shown(camera_id, within) else "refused"
+        actor = actor_of(request)
+        await self._auditor.look("strip", actor, camera_id, within.start_us, within.end_us, outcome=outcome)
         name = name_of(strip, layout)
         headers = _headers(f'"{name}"')
         if _is_known(request, f'"{name}"'):
