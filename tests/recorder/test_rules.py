@@ -1,4 +1,4 @@
-"""The pure rules: groups and clocks, timelines, retention, the camera file, logs, ranges, tickets, motion."""
+"""The pure rules: groups and clocks, timelines, retention, the camera file, logs, ranges, motion."""
 
 import itertools
 import json
@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_community_recorder import utc
-from safe_community_recorder.api.authorization import TICKET_LIFETIME_S, Tickets
 from safe_community_recorder.api.clip_response import byte_range
 from safe_community_recorder.archive.layout import relative_path, same_file
 from safe_community_recorder.archive.timeline import Gap, Span, spans
@@ -131,18 +130,6 @@ def test_open_ranges_suffixes_and_what_is_ignored() -> None:
     for beyond in ("bytes=-0", "bytes=100-"):
         with pytest.raises(ValueError, match=r"^$"):
             byte_range(beyond, 100)
-
-
-def test_a_ticket_opens_one_camera_until_it_expires() -> None:
-    tickets = Tickets("token")
-    ticket, expires = tickets.issue("stop", 1_000)
-    assert expires == 1_000 + TICKET_LIFETIME_S
-    assert tickets.valid(ticket, "stop", expires - 1)
-    assert not tickets.valid(ticket, "stop", expires)
-    assert not tickets.valid(ticket, "school", 1_000)
-    assert not Tickets("another").valid(ticket, "stop", 1_000)
-    for forged in ("", ".", ticket.replace(".", "9.", 1), ticket[:-1], "²." + ticket, "1" * 5000 + ".x"):
-        assert not tickets.valid(forged, "stop", 1_000)
 
 
 # --- motion -----------------------------------------------------------------------------------------------------------
