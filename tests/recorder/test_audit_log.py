@@ -271,8 +271,10 @@ def test_without_the_head_the_end_is_said_to_be_unknown(three_months: Path) -> N
         assert "audit.head is missing or damaged" in str(verify(copy.data)[0])
 
 
-def test_no_log_at_all_is_nothing_wrong(tmp_path: Path) -> None:
+def test_no_log_at_all_is_nothing_wrong_and_holds_nothing(tmp_path: Path) -> None:
     assert verify(tmp_path) == []
+    assert page(tmp_path, Wanted(), 10).records == []
+    assert list(every(tmp_path, Wanted())) == []
 
 
 # --- how it is written ------------------------------------------------------------------------------------------------
@@ -696,6 +698,9 @@ def test_damaged_lines_are_left_out_of_pages_and_altered_ones_say_so(written: Wr
     path.write_bytes(one + two.replace(b"Aldona", b"Birute") + b"scribble\n" + four)
     found = page(written.data, Wanted(), 10).records
     assert [(record.number, record.intact) for record in found] == [(4, True), (2, False), (1, True)]
+    path.write_bytes(one + two + b"scribble\n\n")
+    assert [record.number for record in page(written.data, Wanted(), 10).records] == [2, 1]
+    path.write_bytes(one + two + b"scribble\n" + four)
     first = page(written.data, Wanted(), 1)
     assert [record.number for record in page(written.data, Wanted(before=first.following), 1).records] == [2]
 

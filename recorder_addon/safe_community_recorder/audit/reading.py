@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
+from typing import BinaryIO
 
 from .. import utc
 from . import files
-from .files import LogFile
+from .files import LogFile, Snapshot
 from .record import DamagedError, Record, number_of, read
 
 _DAY_US = 86_400 * utc.SECOND_US
@@ -63,14 +65,13 @@ def page(data: Path, wanted: Wanted, limit: int) -> Page:
     found: list[Record] = []
     looked_at = 0
     with files.snapshot(data) as log:
-        streams = [(file, stream, size) for file, stream, size in log.files]
-        followers = [file for file, _, _ in streams[1:]] + [None]
-        for (file, stream, size), following in reversed(list(zip(streams, followers, strict=True))):
-            if not wanted.may_be_in(file, following):
-                continue
+        for stream, size, following in reversed(_may_hold(log, wanted)):
             number = following.first if following is not None else None
             for line in files.lines_backwards(stream, size):
-                number = number_of(line) or (number or 1) - 1
+                number = number_of(line) or (None if number is None else number - 1)
+                if number is None:
+                    # Damaged lines at the very end.
+                    continue
                 if wanted.before is not None and number >= wanted.before:
                     continue
                 if number <= wanted.after:
@@ -90,10 +91,7 @@ def page(data: Path, wanted: Wanted, limit: int) -> Page:
 def every(data: Path, wanted: Wanted) -> Iterator[Record]:
     """All records that are wanted, the oldest first. Lines that are none are left out. Raises OSError."""
     with files.snapshot(data) as log:
-        followers = [file for file, _, _ in log.files[1:]] + [None]
-        for (file, stream, size), following in zip(log.files, followers, strict=True):
-            if not wanted.may_be_in(file, following):
-                continue
+        for stream, size, _ in _may_hold(log, wanted):
             for line, whole in files.lines(stream, size):
                 try:
                     record = read(line)
@@ -101,6 +99,16 @@ def every(data: Path, wanted: Wanted) -> Iterator[Record]:
                     continue
                 if whole and record.number > wanted.after and wanted.fits(record):
                     yield record
+
+
+def _may_hold(log: Snapshot, wanted: Wanted) -> list[tuple[BinaryIO, int, LogFile | None]]:
+    """The bytes of the files in which wanted records may be, each with the file that follows."""
+    followers = [file for file, _, _ in log.files[1:]]
+    return [
+        (stream, size, following)
+        for (file, stream, size), following in zip_longest(log.files, followers)
+        if wanted.may_be_in(file, following)
+    ]
 
 
 def _tells_of(record: Record, camera_id: str) -> bool:
