@@ -427,6 +427,6 @@ def test_a_clip_of_a_file_with_sound_shows_its_pictures(tmp_path: Path, codec: C
     clip = build_clip([("file", read(data))], T0 + 1_000_000, T0 + 2_000_000)
     content = clip.head + b"".join(data[part.offset : part.offset + part.size] for part in clip.parts)
     with av.open(io.BytesIO(content), "r") as container:
-        assert not container.streams.audio
+        assert len(container.streams.audio) == 1
         levels = [float(frame.to_ndarray(format="yuv420p")[:48].mean()) for frame in container.decode(video=0)]
     assert levels == [pytest.approx(brightness_of(number), abs=2) for number in range(10, 20)]
