@@ -17,8 +17,8 @@ from .timeline import Span
 
 _LOGGER = logging.getLogger(__name__)
 
-# Of five minutes each, with some 100 kB of tables.
-_FILES = 256
+# Of five minutes each, with some 250 kB of tables: a day of one camera (289), or nothing of it would be found again.
+_FILES = 300
 # The heads of some six days, or of as many clips of minutes as anybody looks at.
 _CLIP_BYTES = 64 << 20
 
@@ -66,6 +66,8 @@ class Footage:
                 self._clips.move_to_end(key)
                 return known
         clip = build(self.files(rows, shown), shown[0].start_us, shown[-1].end_us)
+        # Here, where it may take its time: every range of bytes asks for it.
+        _ = clip.etag
         with self._lock:
             if key not in self._clips:
                 self._kept_bytes += len(clip.head)

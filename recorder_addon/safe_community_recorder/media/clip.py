@@ -9,7 +9,7 @@ footage is missing the clip goes on with the next picture that there is; `pieces
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -63,6 +63,7 @@ class Clip:
     pieces: tuple[Piece, ...] = ()
     formats: tuple[VideoFormat, ...] = ()
     audio: AudioFormat | None = None
+    _etag: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def size(self) -> int:
@@ -72,10 +73,12 @@ class Clip:
     @property
     def etag(self) -> str:
         """Strong validator: the same for the same bytes (recording files are only ever appended to)."""
-        digest = hashlib.sha256(self.head)
-        for part in self.parts:
-            digest.update(f"{part.path}\0{part.offset}\0{part.size}\0".encode())
-        return f'"{digest.hexdigest()[:32]}"'
+        if not self._etag:
+            digest = hashlib.sha256(self.head)
+            for part in self.parts:
+                digest.update(f"{part.path}\0{part.offset}\0{part.size}\0".encode())
+            object.__setattr__(self, "_etag", f'"{digest.hexdigest()[:32]}"')
+        return self._etag
 
 
 def build_clip(files: Iterable[tuple[str, RecordingFile]], start_us: int, end_us: int, *, sound: bool = True) -> Clip:

@@ -6,7 +6,7 @@ whatever its name or the index says. docs/archive-format.md describes every byte
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -136,11 +136,15 @@ class Fragment:
     offsets: I32
     clock: ClockSource = ClockSource.ARRIVAL
     audio: AudioRun | None = None
+    # A day of clips asks a hundred thousand times.
+    _duration_90k: int = field(default=-1, init=False, repr=False)
 
     @property
     def duration_90k(self) -> int:
         """From the first sample to the end of the last, in decoding time."""
-        return int(self.durations.sum(dtype=np.int64))
+        if self._duration_90k < 0:
+            object.__setattr__(self, "_duration_90k", int(self.durations.sum(dtype=np.int64)))
+        return self._duration_90k
 
     @property
     def shown_90k(self) -> int:
