@@ -23,6 +23,7 @@ from safe_community_recorder.__main__ import main
 from safe_community_recorder.api.actor import Actor, actor_of
 from safe_community_recorder.api.auditor import Auditor
 from safe_community_recorder.api.problems import Problem, problems
+from safe_community_recorder.api.ranges import DAY_US
 from safe_community_recorder.api.refusals import Refusals, network_of
 from safe_community_recorder.audit import table
 from safe_community_recorder.audit.log import AuditLog
@@ -194,6 +195,35 @@ async def test_what_has_happened_anyway_is_kept_until_the_disk_takes_it(
     first, second = every(data, Wanted())
     assert (first.event, second.event) == ("lock_made", "lock_released")
     assert first.content["happened"] <= second.content["happened"] <= text(datetime.now(UTC))
+
+
+async def test_months_go_only_after_an_hour_with_a_clock_that_is_set_and_did_not_leap(tmp_path: Path) -> None:
+    steady_s, now_us, is_set = [0.0], [1_700_000_000_000_000], [True]
+    auditor = Auditor(AuditLog(tmp_path, lambda: now_us[0]), lambda: steady_s[0])
+    await auditor.note("recorder_started", Actor("recorder"))
+    now_us[0] += 1_000 * DAY_US
+    await auditor.note("recorder_started", Actor("recorder"))
+    running = asyncio.create_task(auditor.run(lambda: is_set[0], every_s=0.01))
+
+    async def trimmed() -> bool:
+        await asyncio.sleep(0.3)
+        return bool(list(every(tmp_path, Wanted(event="audit_trimmed"))))
+
+    assert not await trimmed()
+    steady_s[0], is_set[0] = 3_601.0, False
+    assert not await trimmed()
+    auditor.clock_leapt(2 * DAY_US)
+    is_set[0] = True
+    assert not await trimmed()
+    auditor.clock_leapt(-2 * DAY_US)
+    steady_s[0] = 2 * 3_601.0
+    async with asyncio.timeout(60):
+        while not await trimmed():
+            pass
+    running.cancel()
+    assert await auditor.close()
+    assert verify(tmp_path) == []
+    assert [record.event for record in every(tmp_path, Wanted())] == ["recorder_started", "audit_trimmed"]
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------
