@@ -25,8 +25,9 @@ from ..evidence.exports import (
 from ..evidence.making import Progress
 from ..evidence.register import Export
 from ..evidence.signature import KeyUnusableError, PublicKey
-from .actor import actor_of, plain_text
+from .actor import actor_of
 from .auditor import Auditor
+from .body import json_object, text_of
 from .cameras import CameraFile, camera_of
 from .clip_response import asked_part, break_off, send_part
 from .problems import Problem
@@ -69,7 +70,7 @@ class ExportHandlers:
 
     async def ask(self, request: web.Request) -> web.Response:
         """Takes a request for a package. Raises Problem."""
-        asked = _asked(await _body(request), actor_of(request), self._file)
+        asked = _asked(await json_object(request, _KEYS), actor_of(request), self._file)
         if not [item for item in asked.items if (await self._archive.timeline(item.camera_id, item.span))[0]]:
             detail = "there is no footage of anything that was asked for"
             self._refuse(asked, "no_footage")
@@ -284,19 +285,8 @@ def _item_json(item: Item, clip: PackedFile | None) -> dict[str, object]:
 # --- what is asked for ------------------------------------------------------------------------------------------------
 
 
-async def _body(request: web.Request) -> Mapping[str, Any]:
-    try:
-        body: Any = await request.json()
-    except (ValueError, RecursionError) as error:
-        raise _bad("items, reason and recipient were expected as JSON") from error
-    if not isinstance(body, dict):
-        raise _bad("a JSON object was expected")
-    return body
-
-
 def _asked(body: Mapping[str, Any], actor: Actor, file: CameraFile) -> Asked:
-    _only(body, _KEYS, "")
-    reason, recipient = (_text(body, name) for name in ("reason", "recipient"))
+    reason, recipient = (text_of(body, key, _LONGEST_TEXT) for key in ("reason", "recipient"))
     language, stills, items = body.get("language", "en"), body.get("stills", True), body.get("items")
     if language not in _LANGUAGES:
         raise _bad(f"language: one of {', '.join(_LANGUAGES)} was expected")
@@ -311,7 +301,9 @@ def _asked(body: Mapping[str, Any], actor: Actor, file: CameraFile) -> Asked:
 def _item(item: object, where: str, file: CameraFile) -> Item:
     if not isinstance(item, dict):
         raise _bad(f"{where}: a JSON object with camera_id, start and end was expected")
-    _only(item, _ITEM_KEYS, f"{where}.")
+    unknown = next((key for key in item if key not in _ITEM_KEYS), None)
+    if unknown is not None:
+        raise _bad(f"{where}: the key {unknown[:64]!r} is unknown; known are {', '.join(_ITEM_KEYS)}")
     camera_id = item.get("camera_id")
     if not isinstance(camera_id, str):
         raise _bad(f"{where}.camera_id: a camera's id was expected")
@@ -327,14 +319,6 @@ def _item(item: object, where: str, file: CameraFile) -> Item:
     return Item(camera.id, camera.name, place.id, place.name, span.start_us, span.end_us)
 
 
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name)
-    text = plain_text(value, _LONGEST_TEXT) if isinstance(value, str) else None
-    if text is None:
-        raise _bad(f"{name}: 1 to {_LONGEST_TEXT} signs without control characters were expected")
-    return text
-
-
 def _instant(item: Mapping[str, Any], name: str, where: str) -> int:
     text = item.get(name)
     try:
@@ -342,12 +326,6 @@ def _instant(item: Mapping[str, Any], name: str, where: str) -> int:
     except (ValueError, OverflowError) as error:
         expected = "an RFC 3339 time with its offset was expected, such as 2026-11-22T06:54:49Z"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_time", f"{where}.{name}: {expected}") from error
-
-
-def _only(body: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    unknown = next((key for key in body if key not in known), None)
-    if unknown is not None:
-        raise _bad(f"{where}{unknown[:64]}: this key is unknown; known are {', '.join(known)}")
 
 
 def _bad(detail: str) -> Problem:
