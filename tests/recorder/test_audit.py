@@ -188,6 +188,7 @@ async def test_what_has_happened_anyway_is_kept_until_the_disk_takes_it(
     data = tmp_path / "data"
     auditor = Auditor(AuditLog(data))
     auditor.tell("lock_made", Actor("Aldona"))
+    auditor.tell("lock_made", Actor("what no log can hold: \ud800"))
     auditor.tell("lock_released", Actor("Aldona"))
     await asyncio.sleep(0.2)
     data.mkdir()
@@ -324,6 +325,7 @@ def test_what_changed_is_told_without_addresses() -> None:
 
 def test_whoever_is_not_let_in_is_counted_and_cannot_fill_the_disk(running: Recorder) -> None:
     log = running.directory / "data" / "audit"
+    assert records(running)
     size = sum(path.stat().st_size for path in log.iterdir())
     for n in range(300):
         assert running.ask(f"/api/v1/cameras/stop/clip.mp4?start={n}", token="wrong").status == 401

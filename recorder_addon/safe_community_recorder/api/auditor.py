@@ -11,7 +11,7 @@ from typing import Any, Literal
 from .. import utc
 from ..audit.actor import Actor
 from ..audit.log import AuditLog
-from ..audit.record import Noted
+from ..audit.record import Noted, check
 from .problems import Problem
 
 _LOGGER = logging.getLogger(__name__)
@@ -118,6 +118,12 @@ class Auditor:
             _LOGGER.error("audit log has not been written for long; a record is lost", extra={"record": event})
             return
         content = _content(actor, camera_id, start_us, end_us, outcome, details)
+        try:
+            check(content)
+        except TypeError, ValueError:
+            # It would keep all others from being written.
+            _LOGGER.exception("audit record is none", extra={"record": event})
+            return
         self._unwritten.append((event, content))
         if self._catching_up is None or self._catching_up.done():
             self._catching_up = asyncio.create_task(self._catch_up())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import files, former
 from .files import LogFile
-from .record import BEGINNING, DamagedError, Noted, line_of, link_of, read
+from .record import BEGINNING, DamagedError, Noted, check, line_of, link_of, read
 from .trimming import effective_months, is_past
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,7 +52,11 @@ class AuditLog:
         return self._data
 
     def submit(self, event: str, content: Mapping[str, object]) -> Future[Noted]:
-        """Has a record written; the future is done when the disk has it, or raises OSError. Never blocks."""
+        """Has a record written; the future is done when the disk has it, or raises OSError. Never blocks.
+
+        Raises ValueError or TypeError for a content that cannot be written.
+        """
+        check(content)
         future: Future[Noted] = Future()
         # It cannot be cancelled: a record that somebody asked for is written, even if nobody waits for it any more.
         future.set_running_or_notify_cancel()
@@ -111,7 +115,7 @@ class AuditLog:
             self._last = None
             self._refuse(wanted, error)
         except Exception as error:
-            # A content that is no JSON: nothing of it has been written.
+            # A defect of ours must not leave anybody waiting.
             self._last = None
             self._refuse(wanted, OSError(str(error)))
             _LOGGER.exception("audit record not written")

@@ -48,10 +48,15 @@ class Record:
         return Noted(self.number, self.hash)
 
 
-def line_of(number: int, time_us: int, event: str, content: Mapping[str, object], previous: str) -> tuple[bytes, str]:
-    """A record's line, with its end, and its hash. Raises ValueError for a content that uses the log's own names."""
+def check(content: Mapping[str, object]) -> None:
+    """Raises ValueError or TypeError for what is no JSON in UTF-8, or uses the log's own names."""
     if reserved := content.keys() & set(_FRAME):
         raise ValueError(f"{min(reserved)} is the audit log's own")
+    _text(content)
+
+
+def line_of(number: int, time_us: int, event: str, content: Mapping[str, object], previous: str) -> tuple[bytes, str]:
+    """A record's line, with its end, and its hash. `content` must have been checked."""
     members = {"number": number, "time": utc.to_text(time_us), "event": event, **content, "previous": previous}
     digest = _digest(members)
     return _text({**members, "hash": digest}) + b"\n", digest
@@ -89,7 +94,7 @@ def number_of(line: bytes) -> int | None:
 
 
 def _text(members: Mapping[str, object]) -> bytes:
-    return json.dumps(members, ensure_ascii=False).encode()
+    return json.dumps(members, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _digest(members: Mapping[str, object]) -> str:
