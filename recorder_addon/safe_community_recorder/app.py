@@ -172,8 +172,8 @@ class Recorder:
             await runner.cleanup()
             await fleet.stop()
             sampler.close()
-            exports.close()
-            clean = await archive.stop()
+            clean = await exports.close()
+            clean = await archive.stop() and clean
             auditor.tell("recorder_stopped", RECORDER, clean=clean)
             clean = await auditor.close() and clean
         _LOGGER.info("stopped")

@@ -456,6 +456,16 @@ def test_what_still_waits_can_be_cancelled(laden: tuple[Recorder, dict[str, str]
     assert shelf(recorder) == [f"{first}.zip"]
 
 
+def test_so_many_packages_wait_and_no_more(laden: tuple[Recorder, dict[str, str]]) -> None:
+    recorder, asked = laden
+    waiting = [ask(recorder, asked)["number"] for _ in range(50)]
+    answer = recorder.ask("/api/v1/exports", "POST", body=body(asked), **WHO)
+    assert "packages wait" in refused(answer, 429, "too_many_exports")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert recorder.ask(f"/api/v1/exports/{waiting[-1]}", "DELETE").json["state"] == "cancelled"
+    assert ask(recorder, asked)["number"] > waiting[-1]
+
+
 @pytest.mark.parametrize("end", ["kill", "stop"])
 def test_a_package_that_was_being_made_is_made_after_a_restart(
     laden: tuple[Recorder, dict[str, str]], tmp_path: Path, end: str
@@ -603,6 +613,31 @@ def test_a_disk_that_hangs_keeps_nobody_from_cancelling(tmp_path: Path) -> None:
             disk.recover()
             wait_until(lambda: shelf(recorder) == [], 20)
             assert ended(recorder, ask(recorder, item("stop", start, start + 10 * S))["number"])["state"] == "done"
+        finally:
+            recorder.stop()
+
+
+def test_what_cannot_be_put_on_the_record_is_not_packed(tmp_path: Path) -> None:
+    """The disk of the data is full: neither the audit log nor the register can be written."""
+    with small_tmpfs(tmp_path / "disk", 16 * MB) as disk:
+        recorder = Recorder(disk.at, archive_root=tmp_path / "archive")
+        start, end = put_footage(tmp_path / "archive", "stop", 1, 1)
+        started(recorder)
+        try:
+            asked = item("stop", start, end)
+            export, _ = made(recorder, asked)
+            ballast = disk.fill()
+            taken = [export["number"]]
+            # What is left of the last page of each file takes a few more lines.
+            for _ in range(40):
+                answer = recorder.ask("/api/v1/exports", "POST", body=body(asked), **WHO)
+                if answer.status != 202:
+                    break
+                taken.append(answer.json["number"])
+            assert (answer.status, answer.json["code"] in ("audit_unavailable", "register_not_written")) == (503, True)
+            assert [one["number"] for one in recorder.ask("/api/v1/exports").json["exports"]] == taken[::-1]
+            ballast.unlink()
+            assert made(recorder, asked)[0]["items"][0]["clip"] == export["items"][0]["clip"]
         finally:
             recorder.stop()
 

@@ -7,15 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
 from ..archive.retention import DAY_US
 from ..archive.root import StorageState
-from ..archive.timeline import Lock
 from ..audit.actor import RECORDER, Actor
 from ..utc import from_us
 from .contents import Item, Language, Request, Trace
+from .locking import Locking
 from .making import FailedError, Making, Progress, Workshop
 from .packing import UnwantedError
 from .register import Export, Failure, Register, State
@@ -24,15 +25,11 @@ from .signature import KeyUnusableError, PublicKey, SigningKey, load_key
 _LOGGER = logging.getLogger(__name__)
 
 _KEPT_US = 14 * DAY_US
-# Longer than any package waits; the locks are released when it is made.
-_LOCKED_US = 7 * DAY_US
 _MOST_WAITING = 50
 _TELL_EVERY_S = 1.0
 _TIDY_EVERY_S = 3_600.0
 _AGAIN_S = 5.0
 _END_S = 3.0
-
-_LOCK = "export-"
 
 
 class NotNotedError(Exception):
@@ -95,6 +92,7 @@ class Exports:
         self._on_change = on_change
         self._register = Register(data)
         self._register_thread = ThreadPoolExecutor(1, thread_name_prefix="evidence-register")
+        self._locking = Locking(workshop.archive, workshop.host)
         self._changing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._making: Making | None = None
@@ -116,11 +114,15 @@ class Exports:
             tasks.create_task(self._run_making())
             tasks.create_task(self._run_tidying())
 
-    def close(self) -> None:
-        """Ends the threads, or leaves them where they hang; `run` must have been cancelled before."""
+    async def close(self) -> bool:
+        """Ends the threads; False if one hangs in the disk. `run` must have been cancelled before."""
+        threads = self._workshop.threads
+        last = asyncio.get_running_loop().run_in_executor(threads, lambda: None)
+        done, _ = await asyncio.wait([last], timeout=_END_S)
         self._workshop.stills.close()
         self._register_thread.shutdown(wait=False)
-        self._workshop.threads.shutdown(wait=False)
+        threads.shutdown(wait=False, cancel_futures=True)
+        return bool(done)
 
     # --- what there is ------------------------------------------------------------------------------------------------
 
@@ -184,7 +186,7 @@ class Exports:
             except OSError as error:
                 self._record.tell_failure(asked.actor, number, Failure.DISK.value, str(error.strerror or error))
                 raise
-        await self._lock(export)
+        await self._locking.lock(export.request)
         self._wake.set()
         return export
 
@@ -203,7 +205,7 @@ class Exports:
                     if self._task is not None:
                         self._task.cancel()
                 else:
-                    await self._unlock(number)
+                    await self._locking.release(number)
             elif export.has_package:
                 await self._delete(export, actor)
             return self.get(number)
@@ -223,12 +225,12 @@ class Exports:
                 continue
             try:
                 await self._make(export)
-            except OSError as error:
-                _LOGGER.error("the register of exports cannot be written", extra={"problem": str(error)})
+            except Exception:
+                # A defect of ours must not end it for good.
+                _LOGGER.exception("evidence package not made", extra={"number": export.number})
                 await asyncio.sleep(_AGAIN_S)
 
     async def _make(self, export: Export) -> None:
-        """Raises OSError of the register."""
         if self._key is None:
             await self._end(self._failed(export, Failure.KEY_UNUSABLE, "the recorder's key cannot be read"))
             return
@@ -263,7 +265,7 @@ class Exports:
             if not ended:
                 # In the thread, behind what it may still be writing.
                 self._workshop.threads.submit(self._clear, export.number)
-            await self._unlock_if_over(export.number)
+            await self._release_if_over(export.number)
 
     async def _made(self, export: Export, making: Making) -> Export:
         """What has become of it."""
@@ -290,12 +292,11 @@ class Exports:
         return replace(export, state=State.FAILED, changed_us=now_us, failure=failure, problem=problem)
 
     async def _end(self, export: Export) -> bool:
-        """Enters what has become of it; False if there is no package. Raises OSError of the register."""
+        """Enters what has become of it, as soon as the register takes it; False if there is no package."""
         request = export.request
         actor = Actor(request.actor, request.reason)
         async with self._changing:
-            known = self._register.get(export.number)
-            if known is None or not known.waits:
+            if not self._waits(export.number):
                 return False
             if export.result is not None:
                 try:
@@ -311,9 +312,30 @@ class Exports:
                 _LOGGER.error(
                     "evidence package failed", extra={"number": export.number, "failure": failure, "problem": problem}
                 )
-            await self._put(export)
+        for pause_s in repeat(_AGAIN_S):
+            if await self._entered(export):
+                break
+            await asyncio.sleep(pause_s)
         self._count_bytes()
-        return export.has_package
+        return export.has_package and self.get(export.number) == export
+
+    async def _entered(self, export: Export) -> bool:
+        """False if the register does not take it now."""
+        async with self._changing:
+            try:
+                if self._waits(export.number):
+                    await self._put(export)
+            except OSError as error:
+                problem = str(error.strerror or error)
+                _LOGGER.error(
+                    "the register of packages cannot be written; it is tried again", extra={"problem": problem}
+                )
+                return False
+            return True
+
+    def _waits(self, number: str) -> bool:
+        known = self._register.get(number)
+        return known is not None and known.waits
 
     async def _tell(self, number: str, making: Making) -> None:
         told: tuple[int, int] | None = None
@@ -350,8 +372,8 @@ class Exports:
         # In the thread that writes packages: what it begins later is not taken for a leftover.
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._workshop.threads, self._workshop.shelf.tidy, numbers)
-        for number in {lock.id.rpartition("-")[0].removeprefix(_LOCK) for lock in self._own_locks()}:
-            await self._unlock_if_over(number)
+        for number in self._locking.numbers():
+            await self._release_if_over(number)
 
     async def _delete(self, export: Export, actor: Actor) -> None:
         await self._record.note("export_deleted", actor, export.number)
@@ -360,6 +382,10 @@ class Exports:
         await self._put(replace(export, changed_us=now_us, deleted_us=now_us, expires_us=None))
         self._count_bytes()
 
+    async def _release_if_over(self, number: str) -> None:
+        if not self._waits(number):
+            await self._locking.release(number)
+
     def _clear(self, number: str) -> None:
         with suppress(OSError):
             self._workshop.shelf.remove(number)
@@ -367,44 +393,6 @@ class Exports:
     def _count_bytes(self) -> None:
         sizes = (export.result.size_bytes for export in self._register.exports if export.has_package and export.result)
         self._workshop.archive.count_packages(sum(sizes))
-
-    # --- locks: what is to be packed must not be deleted before it is -------------------------------------------------
-
-    async def _lock(self, export: Export) -> None:
-        archive, request = self._workshop.archive, export.request
-        spans = [(item.camera_id, span) for item in request.items for span in archive.shown(item.camera_id, item.span)]
-        for position, (camera_id, span) in enumerate(spans, 1):
-            lock = Lock(
-                f"{_LOCK}{request.number}-{position}",
-                camera_id,
-                span.start_us,
-                span.end_us,
-                request.actor,
-                f"evidence package {request.number}",
-                request.asked_us,
-                request.asked_us + _LOCKED_US,
-            )
-            try:
-                await archive.put_lock(lock)
-            except OSError as error:
-                # It may be made in time all the same.
-                _LOGGER.warning("footage not locked", extra={"number": request.number, "problem": str(error)})
-                return
-
-    async def _unlock_if_over(self, number: str) -> None:
-        export = self._register.get(number)
-        if export is None or not export.waits:
-            await self._unlock(number)
-
-    async def _unlock(self, number: str) -> None:
-        for lock in self._own_locks():
-            if lock.id.startswith(f"{_LOCK}{number}-"):
-                with suppress(OSError):
-                    await self._workshop.archive.put_lock(replace(lock, released_us=self._workshop.host.utc_us()))
-
-    def _own_locks(self) -> list[Lock]:
-        locks = self._workshop.archive.locks()
-        return [lock for lock in locks if lock.id.startswith(_LOCK) and lock.released_us is None]
 
     # --- the register -------------------------------------------------------------------------------------------------
 
