@@ -14,7 +14,7 @@ from .record import DamagedError, Record, number_of, read
 
 _DAY_US = 86_400 * utc.SECOND_US
 # So that no question takes long: who looks for what is rare asks again from where this one ended.
-_MOST_READ = 50_000
+_MOST_READ = 20_000
 
 
 @dataclass(frozen=True, slots=True)
