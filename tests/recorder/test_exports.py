@@ -111,7 +111,7 @@ def records(recorder: Recorder, number: str) -> list[dict[str, Any]]:
 
 def test_a_package_holds_the_very_clip_and_others_tools_verify_it(recording: Recorder, tmp_path: Path) -> None:
     start = first_moments(recording)
-    asked = item("stop", start + S, start + 4 * S)
+    asked = item("stop", start + S / 2, start + 5 * S)
     export, package = made(recording, asked, language="lt")
     (tmp_path / "package.zip").write_bytes(package)
     subprocess.run(["unzip", "-q", "package.zip", "-d", "out"], cwd=tmp_path, check=True)

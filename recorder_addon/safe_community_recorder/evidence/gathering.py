@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from ..archive.archive import Archive
 from ..archive.timeline import Span
@@ -27,10 +28,19 @@ async def footage_is_written(archive: Archive, items: Iterable[Item], now_us: Ca
         behind = Span(item.end_us - 1, item.end_us + _LONGEST_WRITE_US)
         while now_us() < behind.end_us:
             written = archive.written(item.camera_id)
-            rows = await archive.recordings(item.camera_id, behind)
-            if written is None or any(row.end_us >= item.end_us for row in rows):
+            if written is None or await _is_known(archive, item, behind):
                 break
-            await asyncio.sleep(_AGAIN_AFTER_S)
+            # Not only that: a gap may begin.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_AGAIN_AFTER_S):
+                    await written.wait()
+
+
+async def _is_known(archive: Archive, item: Item, behind: Span) -> bool:
+    """True if there is footage behind the item's end, or it is known that there is none."""
+    rows = await archive.recordings(item.camera_id, behind)
+    _, gaps = await archive.timeline(item.camera_id, behind)
+    return any(row.end_us >= item.end_us for row in rows) or any(gap.start_us <= item.end_us for gap in gaps)
 
 
 async def clip_of(archive: Archive, item: Item) -> Clip | None:
