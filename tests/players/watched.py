@@ -74,11 +74,15 @@ def footage(codec: CodecName, b_frames: int) -> Footage:
     return encode_pictures(map(_paint, range(_LOOP)), b_frames, codec)
 
 
+def number_in(gray: Any) -> int:
+    """The number that is written in a picture; ValueError where there is none."""
+    return round((timecode.read(gray) - _EPOCH) / timedelta(milliseconds=1))
+
+
 def seen(frame: av.VideoFrame) -> Shown:
     """What a decoded picture shows."""
     pixels = frame.to_ndarray(format="yuv420p")
-    number = round((timecode.read(pixels[: frame.height]) - _EPOCH) / timedelta(milliseconds=1))
-    return Shown(number, hashlib.md5(pixels.tobytes(), usedforsecurity=False).hexdigest())
+    return Shown(number_in(pixels[: frame.height]), hashlib.md5(pixels.tobytes(), usedforsecurity=False).hexdigest())
 
 
 @cache
