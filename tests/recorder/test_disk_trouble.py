@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -208,6 +209,20 @@ def test_a_disk_that_hangs_for_ten_seconds_costs_no_picture(scene: Scene, disk: 
         disk.recover()
         scene.says("ok", 30)
     scene.nothing_lost_since(start, tmp_path / "clip.mp4")
+
+
+@pytest.mark.usefixtures("whole")
+def test_while_a_clips_bytes_hang_in_the_disk_everything_else_goes_on(scene: Scene, disk: FailingDisk) -> None:
+    span = scene.recorder.timeline("stop")["spans"][0]
+    query = urlencode({"start": span["start"], "end": span["end"]})
+    whole = scene.recorder.ask(f"/api/v1/cameras/stop/clip.mp4?{query}").body
+    with scene.answering(), ThreadPoolExecutor() as threads:
+        disk.suffer(hang=["read"])
+        downloads = [threads.submit(scene.recorder.ask, f"/api/v1/cameras/stop/clip.mp4?{query}") for _ in range(3)]
+        time.sleep(5)
+        assert not any(download.done() for download in downloads)
+        disk.recover()
+        assert [download.result().body == whole for download in downloads] == [True] * 3
 
 
 @pytest.mark.usefixtures("whole")
