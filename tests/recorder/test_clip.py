@@ -5,7 +5,7 @@ import io
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ from safe_community_recorder.api.problems import problems
 from safe_community_recorder.media.clip import Clip, NoFootageError, Part, build_clip, build_time_lapse
 from safe_community_recorder.media.cmaf import Fragment, Group, RecordingFile
 from safe_community_recorder.media.video import CodecName
-from tests.recorder.footage import brightness_of, encode, groups_of, recorded
+from tests.recorder.footage import PICTURE_90K, brightness_of, encode, groups_of, recorded
 
 T0 = 1_795_330_489_123_456  # 2026-11-22, with odd microseconds
 PICTURE_US = 100_000
@@ -150,6 +150,23 @@ def test_a_clip_over_a_gap_says_where_it_jumps() -> None:
         (T0 + 6 * S + GAP_US, T0 + 9 * S + GAP_US, 6 * 90_000),
     ]
     assert clip.duration_90k == 9 * 90_000
+
+
+@pytest.mark.parametrize("kept", range(2, 10))
+def test_pictures_before_a_gap_stay_before_those_behind_it_wherever_the_stream_broke_off(kept: int) -> None:
+    """With B-frames, the last picture that came may be shown later than others that never came."""
+    *whole, broken = groups_of(30, 2, start_us=T0)
+    broken = replace(broken, samples=broken.samples[:kept])
+    one, one_file = recorded([*whole, broken])
+    two, two_file = recorded(groups_of(10, 2, start_us=T0 + GAP_US))
+    clip = build_clip([("one", one_file), ("two", two_file)], T0, T0 + 2 * GAP_US)
+    content = {"one": one, "two": two}
+    data = clip.head + b"".join(content[p.path][p.offset : p.offset + p.size] for p in clip.parts)
+    with av.open(io.BytesIO(data), "r") as container:
+        shown_90k = [round(p.pts * p.time_base * 90_000) for p in container.demux(video=0) if p.pts is not None]
+    behind = 20 + kept
+    assert min(shown_90k[behind:]) >= max(shown_90k[:behind]) + PICTURE_90K
+    assert len(shown(data)) == 30 + kept
 
 
 def test_a_clip_over_a_change_of_the_picture_size_shows_both() -> None:

@@ -212,16 +212,23 @@ class _Builder:
         if self.is_empty:
             self._begin_90k, self._delay_90k = self._shown(first).from_90k, int(first.offsets[0])
             self._first_us = first.utc_us + self._begin_90k * 100 // 9
+        lengths_90k = [
+            one.duration_90k if other.utc_us - one.end_us < _SAME_PIECE_US else _length_90k(one)
+            for one, other in pairwise(fragments)
+        ]
+        lengths_90k.append(shown.until_90k)
         begins_90k = []
-        for fragment in fragments:
+        for fragment, length_90k in zip(fragments, lengths_90k, strict=True):
             begins_90k.append(self._media_90k)
-            duration_90k = fragment.duration_90k if fragment is not last else shown.until_90k
-            self._place(fragment, duration_90k)
-            self._media_90k += duration_90k
+            self._place(fragment, length_90k)
+            self._media_90k += length_90k
         self._last_us, self._end_90k = last.utc_us + shown.until_90k * 100 // 9, self._media_90k
         counts = [len(f.sizes) for f in fragments[:-1]] + [shown.kept]
         total = sum(counts)
-        self._tables.durations.add(np.concatenate([f.durations for f in fragments])[:total])
+        durations = np.concatenate([f.durations for f in fragments])[:total].astype(np.int64)
+        longer_90k = np.array(lengths_90k) - [f.duration_90k for f in fragments]
+        durations[np.cumsum(counts) - 1] += np.maximum(longer_90k, 0)
+        self._tables.durations.add(durations)
         self._tables.offsets.add(np.concatenate([f.offsets for f in fragments])[:total])
         self._tables.add_sizes(np.concatenate([f.sizes for f in fragments])[:total])
         entry = self._entry(file.video)
@@ -247,7 +254,7 @@ class _Builder:
 
     def _shown(self, fragment: Fragment) -> _Shown:
         if self._start_us <= fragment.utc_us and fragment.end_us <= self._end_us:
-            return _Shown(len(fragment.sizes), 0, fragment.duration_90k)
+            return _Shown(len(fragment.sizes), 0, _length_90k(fragment))
         shown_90k, taken_us = _shown_90k(fragment), _taken_us(fragment)
         inside = np.flatnonzero((taken_us >= self._start_us) & (taken_us < self._end_us))
         if not len(inside):
@@ -255,7 +262,7 @@ class _Builder:
         kept = int(inside[-1]) + 1
         # What is only there to decode others is shown later.
         later_90k = shown_90k[taken_us >= self._end_us]
-        until_90k = later_90k.min() if len(later_90k) else fragment.duration_90k
+        until_90k = later_90k.min() if len(later_90k) else _length_90k(fragment)
         return _Shown(kept, int(shown_90k[inside].min()), int(until_90k))
 
     def _place(self, fragment: Fragment, duration_90k: int) -> None:
@@ -284,6 +291,19 @@ def _shown_90k(fragment: Fragment) -> I64:
     """When each sample is shown, from the first one's time on."""
     decoded = np.cumsum(fragment.durations, dtype=np.int64) - fragment.durations
     return decoded + fragment.offsets - int(fragment.offsets[0])
+
+
+def _length_90k(fragment: Fragment) -> int:
+    """From the first picture's time to the end of the last one's.
+
+    That is the fragment's duration, but where a stream with B-frames broke off: pictures that would have been shown
+    before the last one never came, so that it is shown later than the durations tell.
+    """
+    duration_90k = fragment.duration_90k
+    if not fragment.offsets.any():
+        return duration_90k
+    longer_90k = int((_shown_90k(fragment) + fragment.durations).max()) - duration_90k
+    return duration_90k + longer_90k if 2 * longer_90k * len(fragment.sizes) > duration_90k else duration_90k
 
 
 def _taken_us(fragment: Fragment) -> I64:
