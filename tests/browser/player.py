@@ -27,6 +27,22 @@ rows => {
             gray: Array.from({length: canvas.width * rows}, (_, n) => data[4 * n])};
 }
 """
+_READ_LUMA = """
+async () => {
+    const video = document.querySelector('video');
+    if (video.readyState < 2) return null;
+    const frame = new VideoFrame(video);
+    try {
+        if (!['I420', 'NV12'].includes(frame.format)) throw new Error(`pictures as ${frame.format}`);
+        const planes = new Uint8Array(frame.allocationSize());
+        const [{offset, stride}] = await frame.copyTo(planes);
+        const middle = offset + stride * Math.floor(frame.codedHeight / 2);
+        return planes.slice(middle, middle + 64).reduce((sum, value) => sum + value, 0) / 64;
+    } finally {
+        frame.close();
+    }
+}
+"""
 _SEEK = """
 at => new Promise(done => {
     const video = document.querySelector('video');
@@ -90,6 +106,11 @@ class Player:
         seen = wait_until(lambda: self._page.evaluate(_READ, _ROWS), 60)
         gray = np.array(seen["gray"], dtype=np.uint8).reshape(_ROWS, seen["width"])
         return Shown(seen["at"], timecode.read(gray))
+
+    def shown_luma(self) -> float:
+        """How bright the picture is that it shows now, as Y of the video itself."""
+        luma: float = wait_until(lambda: self._page.evaluate(_READ_LUMA), 60)
+        return luma
 
     @staticmethod
     def _page_itself(route: Route) -> None:

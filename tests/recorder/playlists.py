@@ -6,12 +6,31 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
-class Range:
-    """Bytes start … end of what is at an address."""
+class Piece:
+    """What is at an address beside the playlist: bytes start … end of a file, as far as the address tells."""
 
     uri: str
-    start: int
-    end: int
+
+    @property
+    def file(self) -> str:
+        """Which file it is of."""
+        return self.uri.rpartition("/")[0]
+
+    @property
+    def start(self) -> int:
+        """Its first byte."""
+        return int(self._bytes[1])
+
+    @property
+    def end(self) -> int:
+        """The one behind its last."""
+        return int(self._bytes[2])
+
+    @property
+    def _bytes(self) -> re.Match[str]:
+        match = re.search(r"/(\d+)-(\d+)\.mp4(\?|$)", self.uri)
+        assert match is not None
+        return match
 
 
 @dataclass(frozen=True)
@@ -19,8 +38,8 @@ class Listed:
     """A segment: its number and bytes, those to be read before, its duration and UTC, how many breaks are before."""
 
     number: int
-    bytes: Range
-    head: Range
+    bytes: Piece
+    head: Piece
     duration_s: float
     at: datetime
     breaks: int
@@ -51,27 +70,25 @@ def read_playlist(text: str) -> Playlist:
     assert text.endswith("\n")
     playlist = Playlist()
     of_segment: dict[str, str] = {}
-    head: Range | None = None
+    head: Piece | None = None
     number = breaks = 0
     for line in lines[1:]:
         name, _, value = line.removeprefix("#").removeprefix("EXT-X-").partition(":")
         if not line.startswith("#"):
             assert head is not None
-            count, _, at = of_segment["BYTERANGE"].partition("@")
-            where = Range(line, int(at), int(at) + int(count))
             duration_s = float(of_segment["EXTINF"].removesuffix(","))
             moment = datetime.fromisoformat(of_segment["PROGRAM-DATE-TIME"])
-            playlist.segments.append(Listed(number, where, head, duration_s, moment, breaks))
+            playlist.segments.append(Listed(number, Piece(line), head, duration_s, moment, breaks))
             number, of_segment = number + 1, {}
-        elif name in ("EXTINF", "BYTERANGE", "PROGRAM-DATE-TIME"):
+        elif name in ("EXTINF", "PROGRAM-DATE-TIME"):
             assert name not in of_segment
             of_segment[name] = value
         elif name == "DISCONTINUITY":
             breaks += 1
         elif name == "MAP":
-            match = re.fullmatch(r'URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"', value)
+            match = re.fullmatch(r'URI="([^"]+)"', value)
             assert match is not None
-            head = Range(match[1], int(match[3]), int(match[3]) + int(match[2]))
+            head = Piece(match[1])
         else:
             assert name not in playlist.tags, line
             playlist.tags[name] = value

@@ -5,8 +5,10 @@ import itertools
 from collections.abc import Sequence
 from copy import replace
 from datetime import timedelta
+from fractions import Fraction
 
 import av
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from safe_community_recorder.archive.timeline import Span
 from safe_community_recorder.media.cmaf import RecordingFile
 from safe_community_recorder.media.hls import LiveWindow, recorded_playlist
 from safe_community_recorder.media.reading import read_recording
+from safe_community_recorder.media.retimed import regions, retimed
 from safe_community_recorder.media.video import CodecName
 from tests.recorder.footage import PICTURE_90K, groups_of, recorded
 from tests.recorder.playlists import Listed, Playlist, read_playlist
@@ -35,7 +38,7 @@ def file_of(start_us: int, seconds: int = 3, codec: CodecName = "h264", b_frames
 
 
 def bytes_of(segment: Listed, content: dict[str, bytes]) -> bytes:
-    return b"".join(content[part.uri][part.start : part.end] for part in (segment.head, segment.bytes))
+    return b"".join(content[part.file][part.start : part.end] for part in (segment.head, segment.bytes))
 
 
 def pictures_of(data: bytes) -> int:
@@ -57,7 +60,7 @@ def test_each_segment_of_a_playlist_plays_by_itself_and_all_pictures_are_in_one(
     assert playlist.is_complete
     assert playlist.tags["PLAYLIST-TYPE"] == "VOD"
     assert [pictures_of(bytes_of(segment, content)) for segment in playlist.segments] == [30, 30, 30]
-    assert [segment.breaks for segment in playlist.segments] == [0, 1, 2]
+    assert [segment.breaks for segment in playlist.segments] == [0, 0, 0]
     assert [segment.at for segment in playlist.segments] == [utc.from_us(T0 + number * 3 * S) for number in range(3)]
 
 
@@ -67,8 +70,8 @@ def test_a_long_file_is_cut_into_segments_of_some_seconds() -> None:
     segments = playlist.segments
     assert [segment.duration_s for segment in segments] == [6.0] * 5
     assert {segment.breaks for segment in segments} == {0}
-    assert {segment.bytes.uri for segment in segments} == {segment.head.uri for segment in segments}
-    assert segments[0].bytes.uri == "file.mp4?auth=ticket"
+    assert {segment.bytes.file for segment in segments} == {segment.head.file for segment in segments} == {"file.mp4"}
+    assert segments[0].bytes.uri == f"file.mp4/{segments[0].head.end}-{segments[0].bytes.end}.mp4?auth=ticket"
     for former, later in itertools.pairwise(segments):
         assert former.bytes.end == later.bytes.start
         assert later.at - former.at == timedelta(seconds=6)
@@ -104,6 +107,70 @@ def test_a_hole_within_a_file_is_a_discontinuity_and_no_bytes_of_what_may_not_be
     assert [segment.breaks for segment in listed] == [0, 1]
 
 
+def test_another_format_is_a_discontinuity() -> None:
+    other = recorded(groups_of(30, size=(96, 64), start_us=T0 + 3 * S))[0]
+    files = [("1.mp4", read(file_of(T0))), ("2.mp4", read(other)), ("3.mp4", read(file_of(T0 + 6 * S)))]
+    playlist = read_playlist(recorded_playlist(files, T0, None))
+    assert [segment.breaks for segment in playlist.segments] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize("sound_after_us", [None, 5_000])
+def test_files_are_on_one_timeline_with_the_times_and_the_sound_of_the_recording(
+    codec: CodecName, b_frames: int, sound_after_us: int | None
+) -> None:
+    start_us = T0 + 7
+    data, _ = recorded(groups_of(30, b_frames, codec, start_us=start_us, sound_after_us=sound_after_us), closed=True)
+    file = read(data)
+    served = as_served(file, data)
+    assert len(served) == file.size
+    seen = read(served)
+    assert (seen.video, seen.audio, len(seen.fragments)) == (file.video, file.audio, 3)
+    for fragment, former in zip(seen.fragments, file.fragments, strict=True):
+        assert (fragment.utc_us, fragment.start, fragment.data, fragment.end) == (
+            *(former.utc_us, former.start, former.data, former.end),
+        )
+        # Each picture is shown so long after 1970 as it was taken.
+        decoded_90k = np.cumsum(fragment.durations, dtype=np.int64) - fragment.durations
+        decoded_before_90k = np.cumsum(former.durations, dtype=np.int64) - former.durations
+        shown_90k = fragment.base_90k + decoded_90k + fragment.offsets
+        shown_before_90k = former.base_90k + decoded_before_90k + former.offsets - file.delay_90k
+        assert (shown_90k - shown_before_90k == start_us * 9 // 100).all()
+        assert fragment.offsets[0] == 0
+        assert shown_90k[0] == pytest.approx(fragment.utc_us * 9 / 100, abs=2)
+        if former.audio is not None:
+            assert fragment.audio is not None
+            heard_s = Fraction(fragment.audio.base - former.audio.base, 16_000)
+            assert abs(heard_s - Fraction(start_us, S)) < Fraction(1, 30_000)
+    with av.open(io.BytesIO(served), "r", format="mp4") as container:
+        assert sum(1 for _ in container.decode(video=0)) == 30
+
+
+def as_served(file: RecordingFile, data: bytes) -> bytes:
+    """All of a recording as HLS has it."""
+    parts = regions(file, file.fragments, 0, file.size)
+    assert parts is not None
+    pieces = ((part, data[part.start : part.end]) for part in parts)
+    return b"".join(retimed(file, part, piece) if part.has_times else piece for part, piece in pieces)
+
+
+@given(st.data())
+def test_the_bytes_of_any_range_are_a_piece_of_the_whole_if_all_of_them_may_be_shown(data: st.DataObject) -> None:
+    content = recorded(groups_of(40, 2, start_us=T0))[0]
+    file = read(content)
+    shown = [f for f in file.fragments if data.draw(st.booleans())]
+    start = data.draw(st.integers(0, file.size - 1))
+    end = data.draw(st.integers(start + 1, file.size))
+    parts = regions(file, shown, start, end)
+    open_bytes = set(range(file.head_bytes)).union(*(range(f.start, f.end) for f in shown))
+    assert (parts is not None) == open_bytes.issuperset(range(start, end))
+    if parts is not None:
+        assert parts[0].start <= start < parts[0].end
+        assert parts[-1].start < end <= parts[-1].end
+        assert all(former.end == later.start for former, later in itertools.pairwise(parts))
+
+
 def test_without_footage_there_is_no_playlist() -> None:
     with pytest.raises(ValueError, match="no footage"):
         recorded_playlist([], T0, None)
@@ -136,7 +203,7 @@ def test_a_live_playlist_has_the_newest_fragments_and_numbers_that_go_on() -> No
     window.take(growing(FILES, 9), T0)
     newest = read_playlist(window.playlist("ticket")).segments
     assert newest[-1].number == 1_008
-    assert (newest[-1].bytes.uri, newest[-1].at) == ("1.mp4?auth=ticket", utc.from_us(T0 + 10 * S))
+    assert (newest[-1].bytes.file, newest[-1].at) == ("1.mp4", utc.from_us(T0 + 10 * S))
     assert [segment.breaks for segment in newest] == [50, 50, 51, 51, 51, 51]
 
 

@@ -1,12 +1,17 @@
-"""HLS (RFC 8216): playlists of what was recorded and of what is new, and the byte ranges of files that they name."""
+"""HLS (RFC 8216): playlists of what was recorded and of what is new, and the pieces of files that they name.
+
+The kernel sends the pictures and the sound as they lie in the files; only the bytes that tell times are made anew.
+"""
 
 import asyncio
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import BinaryIO
 
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,12 +20,14 @@ from .. import utc
 from ..archive.archive import Archive
 from ..archive.timeline import Span
 from ..clock import HostClock
+from ..media.boxes import BoxError
 from ..media.cmaf import Fragment, RecordingFile
 from ..media.hls import LiveWindow, recorded_playlist
+from ..media.retimed import Region, regions, retimed
 from .actor import actor_of
 from .auditor import Auditor
 from .authorization import Entrance, Looker
-from .clip_response import break_off, byte_range, send_part
+from .clip_response import break_off, send_part
 from .live import LiveView
 from .problems import Problem
 from .ranges import DAY_US, asked_number, asked_range
@@ -28,7 +35,7 @@ from .ranges import DAY_US, asked_number, asked_range
 _LOGGER = logging.getLogger(__name__)
 
 _FOLDER = "/api/v1/cameras/{camera_id}/hls"
-_RECORDED, _LIVE, _FILE = f"{_FOLDER}/recorded.m3u8", f"{_FOLDER}/live.m3u8", f"{_FOLDER}/{{file}}.mp4"
+_RECORDED, _LIVE, _PIECE = f"{_FOLDER}/recorded.m3u8", f"{_FOLDER}/live.m3u8", f"{_FOLDER}/{{file}}/{{bytes}}.mp4"
 _PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 _LONGEST_US = DAY_US
 # What ended longer ago is not live any more; a live ticket opens it a little longer, for players that are behind.
@@ -36,6 +43,7 @@ _LISTED_US = 60 * utc.SECOND_US
 _OPENED_US = 120 * utc.SECOND_US
 _NAME = "%Y%m%dT%H%M%S.%fZ"
 _NAMED = re.compile(r"\d{8}T\d{6}\.\d{6}Z", re.ASCII)
+_BYTES = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
 _DISK_S = 5.0
 _BLOCKING_TARGETS = 3
 # A window that begins anew after a restart goes on with higher numbers, if segments last half a second or longer and
@@ -50,7 +58,7 @@ _AGAIN_AFTER_S = 2
 class HlsHandlers:
     """Thin over the archive. `camera_of` checks a request's camera."""
 
-    OWN_CHECK = frozenset({_RECORDED, _LIVE, _FILE})
+    OWN_CHECK = frozenset({_RECORDED, _LIVE, _PIECE})
 
     def __init__(
         self,
@@ -73,7 +81,7 @@ class HlsHandlers:
             web.post(f"{_FOLDER}/tickets", self.ticket),
             web.get(_RECORDED, self.recorded, allow_head=False),
             web.get(_LIVE, self.live, allow_head=False),
-            web.get(_FILE, self.file, allow_head=False),
+            web.get(_PIECE, self.piece, allow_head=False),
         ]
 
     async def ticket(self, request: web.Request) -> web.Response:
@@ -138,27 +146,21 @@ class HlsHandlers:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", detail, headers)
         return _playlist(window.playlist(looker.auth))
 
-    async def file(self, request: web.Request) -> web.StreamResponse:
-        """A range of a recording file's bytes, as a playlist names it, as long as it may be shown. Raises Problem."""
+    async def piece(self, request: web.Request) -> web.StreamResponse:
+        """Bytes of a recording file, as a playlist names them, as long as they may be shown. Raises Problem."""
         looker = self._entrance.looker(request)
         camera_id, _ = self._camera_of(request)
         start_us = _start_of(request.match_info["file"])
-        found = None if start_us is None else await self._archive.file(camera_id, start_us)
-        if found is None or found[1].start_us != start_us:
+        asked = _BYTES.fullmatch(request.match_info["bytes"])
+        found = None if start_us is None or asked is None else await self._archive.file(camera_id, start_us)
+        if asked is None or found is None or found[1].start_us != start_us:
             raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "there is no such recording, or not any more")
         path, file = found
-        try:
-            chosen = byte_range(request.headers.get("Range", ""), file.size)
-        except ValueError:
-            detail, headers = f"the recording has {file.size} bytes", {"Content-Range": f"bytes */{file.size}"}
-            raise Problem(HTTPStatus.RANGE_NOT_SATISFIABLE, "bad_value", detail, headers) from None
-        if chosen is None:
-            detail = "a range of bytes was expected in the header Range, as the playlist has it"
-            raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", detail)
-        start, end = chosen
-        if not _is_covered(file, self._opened(looker, file), start, end):
+        start, end = int(asked[1]), int(asked[2])
+        wanted = regions(file, self._opened(looker, file), start, end)
+        if not wanted:
             raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "these bytes are not of footage that may be shown now")
-        return await _send(request, path, start, end, file.size)
+        return await _send(request, path, file, wanted, start, end)
 
     async def _read(self, camera_id: str, edge: _Edge) -> asyncio.Event | None:
         """Brings a camera's window up to date, once however many ask; what is set when there is more."""
@@ -198,7 +200,7 @@ class _Edge:
 
 def _named(files: Iterable[tuple[str, RecordingFile]]) -> list[tuple[str, RecordingFile]]:
     """Files by their addresses beside the playlist."""
-    return [(f"{utc.from_us(file.start_us):{_NAME}}.mp4", file) for _, file in files]
+    return [(f"{utc.from_us(file.start_us):{_NAME}}", file) for _, file in files]
 
 
 def _start_of(name: str) -> int | None:
@@ -211,38 +213,50 @@ def _start_of(name: str) -> int | None:
         return None
 
 
-def _is_covered(file: RecordingFile, fragments: Sequence[Fragment], start: int, end: int) -> bool:
-    """True if all bytes start … end are of the file's head or of these fragments."""
-    for first, last in [(0, file.head_bytes), *((fragment.start, fragment.end) for fragment in fragments)]:
-        if first <= start < last:
-            start = last
-    return start >= end
-
-
 def _playlist(text: str) -> web.Response:
     return web.Response(body=text.encode(), content_type=_PLAYLIST_TYPE, headers={"Cache-Control": "no-store"})
 
 
-async def _send(request: web.Request, path: str, start: int, end: int, size: int) -> web.StreamResponse:
+def _heads(opened: BinaryIO, file: RecordingFile, wanted: Iterable[Region]) -> list[bytes]:
+    """The bytes of the regions that tell times, as HLS has them; of the others none. Raises OSError and BoxError."""
+    return [
+        retimed(file, region, os.pread(opened.fileno(), region.end - region.start, region.start))
+        if region.has_times
+        else b""
+        for region in wanted
+    ]
+
+
+def _unreadable() -> Problem:
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", "the disk does not give this footage")
+
+
+async def _send(
+    request: web.Request, path: str, file: RecordingFile, wanted: Sequence[Region], start: int, end: int
+) -> web.StreamResponse:
     try:
-        file = await asyncio.to_thread(open, path, "rb")
+        opened = await asyncio.to_thread(open, path, "rb")
     except FileNotFoundError as error:
         raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "this footage has just been deleted") from error
     except OSError as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", str(error.strerror or error)) from error
-    with file:
-        headers = {
-            "Content-Type": "video/mp4",
-            "Content-Range": f"bytes {start}-{end - 1}/{size}",
-            "Cache-Control": "no-store",
-        }
-        response = web.StreamResponse(status=HTTPStatus.PARTIAL_CONTENT, headers=headers)
+        raise _unreadable() from error
+    with opened:
+        try:
+            heads = await asyncio.to_thread(_heads, opened, file, wanted)
+        except (OSError, BoxError) as error:
+            raise _unreadable() from error
+        response = web.StreamResponse(headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"})
         response.content_length = end - start
         await response.prepare(request)
-        # The headers travel with the first write.
-        await response.write(b"")
         try:
-            await send_part(request, file, start, end - start)
+            # The headers travel with the first write.
+            await response.write(b"")
+            for region, head in zip(wanted, heads, strict=True):
+                first, last = max(start, region.start), min(end, region.end)
+                if region.has_times:
+                    await response.write(head[first - region.start : last - region.start])
+                elif not await send_part(request, opened, first, last - first):
+                    break
         except OSError as error:
             if not isinstance(error, ConnectionError):
                 _LOGGER.warning("footage broken off", extra={"path": path, "problem": error.strerror})

@@ -31,7 +31,7 @@ def full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
     return box(kind, (version << 24 | flags).to_bytes(4), *payload)
 
 
-def read_header(data: bytes | memoryview, start: int, at: int = 0) -> BoxHeader:
+def read_header(data: bytes | bytearray | memoryview, start: int, at: int = 0) -> BoxHeader:
     """The header at the beginning of `data`, which lies at byte `start` of the whole. Raises BoxError."""
     head = bytes(data[at : at + HEADER_BYTES])
     if len(head) < 8:
@@ -48,7 +48,7 @@ def read_header(data: bytes | memoryview, start: int, at: int = 0) -> BoxHeader:
     return BoxHeader(head[4:8], start, start + body, start + size)
 
 
-def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[BoxHeader]:
+def walk(data: bytes | bytearray, start: int = 0, end: int | None = None) -> Iterator[BoxHeader]:
     """The boxes that lie side by side in data[start:end]. Raises BoxError when one is cut short."""
     end = len(data) if end is None else end
     while start < end:
@@ -59,7 +59,7 @@ def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[BoxHea
         start = header.end
 
 
-def find(data: bytes, *path: bytes, start: int = 0, end: int | None = None) -> BoxHeader:
+def find(data: bytes | bytearray, *path: bytes, start: int = 0, end: int | None = None) -> BoxHeader:
     """The first box at a path of nested plain boxes. Raises BoxError when there is none."""
     for kind in path:
         for header in walk(data, start, end):

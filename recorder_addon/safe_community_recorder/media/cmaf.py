@@ -162,7 +162,8 @@ class RecordingFile:
     """What a recording file holds. `size` counts the bytes up to the end of the last whole fragment.
 
     `closed` says that a sample table which agrees with the file lies behind them. `head_bytes` are those of ftyp and
-    moov, `start_us` is the UTC of the first fragment, also where `fragments` are only some of those in the file.
+    moov, `start_us` is the UTC of the first fragment, also where `fragments` are only some of those in the file;
+    `delay_90k` is what the edit list skips: how much later than its decoding the file's first picture is shown.
     """
 
     video: VideoFormat
@@ -172,6 +173,7 @@ class RecordingFile:
     closed: bool = False
     head_bytes: int = 0
     start_us: int = 0
+    delay_90k: int = 0
 
 
 def init_segment(group: Group) -> bytes:

@@ -1,7 +1,8 @@
-"""HLS playlists (RFC 8216) whose segments are byte ranges of recording files: of a range, and of what is new. Pure.
+"""HLS playlists (RFC 8216) whose segments are pieces of recording files: of a range, and of what is new. Pure.
 
-A segment is one fragment or a few. Times in a recording file begin with 0, so that each file, and each hole within one,
-is a discontinuity; the UTC of every segment stands beside it.
+A segment is one fragment or a few. Each piece has an address of its own: EXT-X-BYTERANGE would say the same, but FFmpeg
+8 fetches neighbouring ranges together and then loses its place at the next file. All files are on one timeline
+(`retimed`): only holes and changes of the format are discontinuities. The UTC of every segment stands beside it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from .. import utc
+from .audio import AudioFormat
 from .cmaf import Fragment, RecordingFile
+from .video import VideoFormat
 
 # Blocking reload is of RFC 8216bis; who does not know it passes over the tag. MAP needs version 6, fragmented MP4 7.
 _VERSION = 7
@@ -27,8 +30,8 @@ _LEAST_TARGET_S = 1
 class Segment:
     """Bytes `start` … `end` of a file, from `start_us` to `end_us` in UTC.
 
-    `uri` is the file's, `head_bytes` is how many of its bytes a player has to read first. `begins_anew`: what was
-    before it does not go on in it.
+    `uri` is the file's: what an address begins with. `head_bytes` is how many of its bytes a player has to read first.
+    `begins_anew`: what was before it does not go on in it.
     """
 
     uri: str
@@ -38,20 +41,24 @@ class Segment:
     start_us: int
     end_us: int
     duration_90k: int
+    video: VideoFormat
+    audio: AudioFormat | None
     begins_anew: bool = False
 
     @classmethod
     def of(cls, uri: str, file: RecordingFile, fragment: Fragment) -> Segment:
         """One fragment."""
         times = fragment.utc_us, fragment.end_us, fragment.duration_90k
-        return cls(uri, file.head_bytes, fragment.start, fragment.end, *times)
+        return cls(uri, file.head_bytes, fragment.start, fragment.end, *times, file.video, file.audio)
 
     def goes_on_in(self, later: Segment) -> bool:
-        """True if nothing is missing between the two, in bytes and in time."""
-        return (later.uri, later.start) == (
-            self.uri,
-            self.end,
-        ) and -_HOLE_US <= later.start_us - self.end_us <= _HOLE_US
+        """True if nothing is missing between the two, and the format is the same."""
+        same_format = (later.video, later.audio) == (self.video, self.audio)
+        return same_format and -_HOLE_US <= later.start_us - self.end_us <= _HOLE_US
+
+    def adjoins(self, later: Segment) -> bool:
+        """True if the bytes of the later one lie directly behind those of this one."""
+        return (later.uri, later.start) == (self.uri, self.end)
 
     def joined(self, later: Segment) -> Segment:
         """Both as one."""
@@ -157,7 +164,7 @@ def _joined(segments: Iterable[Segment]) -> Iterator[Segment]:
         elif not current.goes_on_in(segment):
             yield current
             current = replace(segment, begins_anew=True)
-        elif current.duration_90k + segment.duration_90k > _LONGEST_SEGMENT_90K:
+        elif not current.adjoins(segment) or current.duration_90k + segment.duration_90k > _LONGEST_SEGMENT_90K:
             yield current
             current = segment
         else:
@@ -187,11 +194,13 @@ def _listed(segments: Iterable[Segment], ticket: str | None) -> Iterator[str]:
     for segment in segments:
         if segment.begins_anew:
             yield "#EXT-X-DISCONTINUITY"
-        address = segment.uri + query
         if segment.uri != uri:
             uri = segment.uri
-            yield f'#EXT-X-MAP:URI="{address}",BYTERANGE="{segment.head_bytes}@0"'
+            yield f'#EXT-X-MAP:URI="{_address(uri, 0, segment.head_bytes)}{query}"'
         yield f"#EXT-X-PROGRAM-DATE-TIME:{utc.to_text(segment.start_us)}"
         yield f"#EXTINF:{segment.duration_90k / 90_000:.6f},"
-        yield f"#EXT-X-BYTERANGE:{segment.end - segment.start}@{segment.start}"
-        yield address
+        yield _address(segment.uri, segment.start, segment.end) + query
+
+
+def _address(uri: str, start: int, end: int) -> str:
+    return f"{uri}/{start}-{end}.mp4"

@@ -47,7 +47,7 @@ def read_recording(read: Read, size: int) -> RecordingFile:
         return _walk(read, video, audio, position, size)
     if _read_reference(head, position) not in (None, (fragments[0].utc_us, fragments[0].clock)):
         return _walk(read, video, audio, position, size)
-    return RecordingFile(video, fragments, end, audio, True, position, fragments[0].utc_us)
+    return _recording(video, audio, fragments, end, position, closed=True)
 
 
 def _read_head(read: Read, head: bytes, size: int) -> tuple[VideoFormat, AudioFormat | None, int, bytes]:
@@ -73,8 +73,20 @@ def _walk(read: Read, video: VideoFormat, audio: AudioFormat | None, position: i
     while (fragment := _read_fragment(read, position, size)) is not None:
         fragments.append(fragment)
         position = fragment.end
-    start_us = fragments[0].utc_us if fragments else 0
-    return RecordingFile(video, tuple(fragments), position, audio, False, head_bytes, start_us)
+    return _recording(video, audio, tuple(fragments), position, head_bytes, closed=False)
+
+
+def _recording(
+    video: VideoFormat,
+    audio: AudioFormat | None,
+    fragments: tuple[Fragment, ...],
+    end: int,
+    head_bytes: int,
+    *,
+    closed: bool,
+) -> RecordingFile:
+    start_us, delay_90k = (fragments[0].utc_us, max(0, int(fragments[0].offsets[0]))) if fragments else (0, 0)
+    return RecordingFile(video, fragments, end, audio, closed, head_bytes, start_us, delay_90k)
 
 
 def _read_reference(data: bytes, start: int) -> tuple[int, ClockSource] | None:
