@@ -197,3 +197,12 @@ async def test_every_look_is_recorded_and_by_a_ticket_too(folder: Folder) -> Non
     assert recorded.count(f"ticket {ticket[:8]}") == 1
     assert ticket not in recorded
     assert recorded.count('"hls"') == 1
+
+
+async def test_a_look_at_footage_past_its_days_is_recorded_as_refused(folder: Folder) -> None:
+    async with world(folder, days=1) as here:
+        now = now_us()
+        await record(here.archive, "stop", [group(now - 2 * DAY)])
+        assert (await here.get(await here.ticket(now - 2 * DAY, now - 2 * DAY + S))).status == 404
+    recorded = "".join(found.read_text() for found in (folder.path / "log").rglob("*.jsonl"))
+    assert recorded.count('"refused"') == 1

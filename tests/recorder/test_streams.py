@@ -429,19 +429,9 @@ def test_bytes_outside_of_what_a_ticket_is_for_are_not_served(recording: Recorde
         f"{last.bytes.end}-{first}",
         f"{first}-{first}",
         "0-0",
-        *(
-            "",
-            "-",
-            "0-",
-            "-5",
-            "x",
-            "1e3-2e3",
-            "٣-٤",
-            "9" * 18 + "-" + "9" * 18,
-            "9" * 5_000 + "-1",
-            "..%2F..%2Ftoken",
-            "%00",
-        ),
+        *("-", "0-", "-5", "x", "1e3-2e3", "%D9%A3-%D9%A4", "..%2F..%2Ftoken", "%00"),
+        f"{'9' * 18}-{'9' * 18}",
+        f"{'9' * 5_000}-1",
     ):
         refused(ask(asked), 404, "no_footage")
     for name in ("..%2F..%2Ftoken", "20261122T065449.250000Z", "20261399T065449.250000Z", "x" * 5_000, "%00"):

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import BinaryIO
 
@@ -112,10 +113,13 @@ class HlsHandlers:
         camera_id, _ = self._camera_of(request)
         within = asked_range(request, _LONGEST_US)
         looker.require_recorded(within)
-        await self._auditor.look("hls", looker.actor, camera_id, within.start_us, within.end_us)
+        look = partial(self._auditor.look, "hls", looker.actor, camera_id, within.start_us, within.end_us)
         files = await self._archive.files(camera_id, within)
         if not files:
+            # What is past its days may be there, but nobody may see it any more.
+            await look(outcome="failed" if self._archive.shown(camera_id, within) else "refused")
             raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "no footage in this range")
+        await look()
         text = await asyncio.to_thread(recorded_playlist, _named(files), within.start_us, looker.auth)
         return _playlist(text)
 
