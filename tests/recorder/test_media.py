@@ -184,7 +184,7 @@ def test_ffprobe_and_a_decoder_accept_a_recording_file(tmp_path: Path, b_frames:
 
 
 @pytest.mark.parametrize("b_frames", [0, 2])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 29), st.integers(1, 30))
 def test_a_clip_shows_exactly_the_pictures_of_its_range(b_frames: int, first: int, count: int) -> None:
     last = min(30, first + count)
