@@ -1,6 +1,11 @@
 """What all tests share: which of them start processes of their own, and are left out by scripts/test --quick."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test is about how fast the machine is just now.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _PROCESSES = {"cameras", "recording", "recorder", "own_recorder", "village", "all_watched"}
 

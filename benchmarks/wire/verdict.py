@@ -18,6 +18,7 @@ _SETTLED_AFTER = 0.3
 _GROWTH = 0.05
 # A picture's time is the camera's own, by its sender reports: rounding and the host's clock remain.
 _RIGHT_MS = 50
+_MOST_TOLD = 30
 _MB = 1e6
 
 
@@ -49,24 +50,35 @@ class Verdict:
         self._memory = memory
         self.lost = self.twice = 0
         self.pictures = 0
+        self._strange: list[str] = []
         self._right_s: list[Errors] = [np.zeros(1)]
         self._disturbed_s: list[Errors] = [np.zeros(1)]
         for camera in range(cameras):
             calm_utc = witness.first_s(camera)
+            former: Happened | None = None
             mine = [one for one in happened if one.fault.concerns(camera)]
             for one, following in zip_longest(mine, mine[1:]):
                 until_utc = following.begin_utc if following else end_utc
                 back_s = witness.back_after_s(camera, one.end_utc, until_utc)
                 self.back_s.setdefault(one.fault.kind, []).append(back_s)
-                self._calm(camera, calm_utc, one.begin_utc - _ON_ITS_WAY_S)
+                self._calm(camera, calm_utc, one.begin_utc - _ON_ITS_WAY_S, former)
+                former = one
                 calm_utc = until_utc if back_s is None else one.end_utc + back_s
                 disturbed = witness.errors_s(camera, one.begin_utc - _ON_ITS_WAY_S, calm_utc)
                 self._disturbed_s.append(np.abs(disturbed[~np.isnan(disturbed)]))
-            self._calm(camera, calm_utc, end_utc)
+            self._calm(camera, calm_utc, end_utc, former)
 
-    def _calm(self, camera: int, begin_utc: float, end_utc: float) -> None:
+    def _calm(self, camera: int, begin_utc: float, end_utc: float, after: Happened | None) -> None:
         errors_s = self._witness.errors_s(camera, begin_utc, end_utc)
-        self.twice += self._witness.twice(camera, begin_utc, end_utc)
+        twice = self._witness.twice(camera, begin_utc, end_utc)
+        self.twice += twice
+        wrong = np.flatnonzero(np.isnan(errors_s) | (np.abs(errors_s) * 1000 > _RIGHT_MS))
+        if twice or len(wrong):
+            fault = (
+                "before any fault" if after is None else f"{begin_utc - after.end_utc:.1f} s after: {after.fault.kind}"
+            )
+            which = f", from {wrong[0]} to {wrong[-1]} of {len(errors_s)}" if len(wrong) else ""
+            self._strange.append(f"- camera {camera}, {fault}: {twice} twice, {len(wrong)} lost or off{which}")
         missing = np.isnan(errors_s)
         self.lost += int(missing.sum())
         self.pictures += len(errors_s)
@@ -86,6 +98,12 @@ class Verdict:
         yield from ("", "| | measured | as it has to be |", "| --- | --- | --- |")
         for what, measured, good in self._held_against():
             yield f"| {what} | {measured} | {'' if good is None else 'yes' if good else '**no**'} |"
+        if self._strange:
+            yield from (
+                "",
+                "What is not as it has to be, by the calm times of the cameras:",
+                *self._strange[:_MOST_TOLD],
+            )
         some = self._memory[:: max(1, len(self._memory) // 20)]
         yield ""
         yield f"Resident memory over the run: {', '.join(f'{note.size_bytes / _MB:.0f}' for note in some)} MB."

@@ -39,7 +39,8 @@ def test_a_recording_of_which_nothing_is_missing_is_found_whole(tmp_path: Path, 
     outcome = run(CONTESTANTS[name], Task(_CHEAP, 2, 3, 1, 0.5), tmp_path)
     assert outcome.lost == 0
     assert outcome.reconnects == 0
-    assert outcome.pictures == pytest.approx(2 * 3 * _CHEAP.rate, abs=2)
+    # How many come in the time that is measured depends on how busy the machine is.
+    assert outcome.pictures == pytest.approx(2 * 3 * _CHEAP.rate, rel=0.4)
     assert outcome.cpu_s > 0
     assert outcome.mb_per_camera > 1
 

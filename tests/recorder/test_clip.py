@@ -87,7 +87,7 @@ instants = st.integers(-S, 7 * S) | st.integers(6 * S + GAP_US - S, 10 * S + GAP
 
 @pytest.mark.parametrize(("codec", "b_frames"), KINDS)
 @pytest.mark.parametrize("closed", [True, False])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.tuples(instants, instants).map(sorted))
 def test_a_clip_shows_exactly_the_pictures_taken_in_its_range(
     codec: CodecName, b_frames: int, closed: bool, limits: list[int]
@@ -109,7 +109,7 @@ def test_a_clip_shows_exactly_the_pictures_taken_in_its_range(
 
 
 @pytest.mark.parametrize(("codec", "b_frames"), [("h264", 0), ("h265", 2)])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.tuples(instants, instants, instants).map(sorted))
 def test_two_clips_side_by_side_show_what_one_over_both_shows(
     codec: CodecName, b_frames: int, limits: list[int]
@@ -228,7 +228,7 @@ def recorded_sound(one: Film) -> list[tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("b_frames", [0, 2])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.tuples(instants, instants).map(sorted))
 def test_sound_is_heard_when_it_was_heard(b_frames: int, limits: list[int]) -> None:
     start_us, end_us = T0 + limits[0], T0 + limits[1]
@@ -254,7 +254,7 @@ def test_sound_is_heard_when_it_was_heard(b_frames: int, limits: list[int]) -> N
 
 
 @pytest.mark.parametrize("b_frames", [0, 2])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.tuples(instants, instants).map(sorted))
 def test_without_sound_no_byte_of_it_lies_in_a_clip(b_frames: int, limits: list[int]) -> None:
     start_us, end_us = T0 + limits[0], T0 + limits[1]
@@ -407,7 +407,7 @@ def test_any_range_of_bytes_is_the_slice_of_the_whole(served: Served) -> None:
                     answers.append((response.status, await response.read(), response.headers.get("Content-Range")))
         return answers
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.lists(st.tuples(positions | near, positions | near).map(sorted), min_size=5, max_size=20))
     def check(limits: list[list[int]]) -> None:
         headers = [{"Range": f"bytes={first}-{last}"} for first, last in limits]

@@ -104,7 +104,7 @@ def test_strokes_are_as_readable_as_in_the_jpeg_however_good_that_is(quality: in
 
 
 @given(st.lists(st.integers(1_000, 150_000), min_size=1, max_size=40))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_there_is_a_keyframe_every_two_seconds_whatever_the_frame_rate(steps: list[int]) -> None:
     encoder = JpegEncoder()
     times = list(accumulate(steps, initial=0))
@@ -150,7 +150,6 @@ def test_a_picture_of_another_size_begins_a_new_format() -> None:
 
 
 @given(st.binary(max_size=200) | st.integers(0, 900).map(lambda size: plain(3)[:size]))
-@settings(deadline=None)
 def test_what_is_no_picture_is_left_out_and_the_next_one_is_taken(data: bytes) -> None:
     encoder = JpegEncoder()
     encoder.encode(Jpeg(data, 0, 0))

@@ -156,7 +156,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps, st.integers(0, 3_000))
 async def test_whatever_was_recorded_and_however_it_broke_off_the_files_tell_what_the_index_tells(
     tmp_path_factory: pytest.TempPathFactory, past: list[tuple[int, Cause | None, ClockSource]], torn_bytes: int

@@ -273,7 +273,7 @@ async def test_what_is_missing_in_mpeg_ts_is_counted_where_it_is_missing(tmp_pat
 
 @pytest.mark.parametrize("container", ["ts", "flv", "mp4"])
 @given(st.data())
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_whatever_comes_a_source_ends_with_a_reason(tmp_path: Path, container: str, data: st.DataObject) -> None:
     path = tmp_path / f"footage.{container}"
     if not path.exists():
