@@ -20,6 +20,7 @@ from safe_community_recorder.media.cmaf import (
     Sound,
     encode_group,
     init_segment,
+    sound_lead,
 )
 from safe_community_recorder.media.codec import CODECS, ParameterSets
 from safe_community_recorder.media.h265 import is_random_access
@@ -185,15 +186,15 @@ def _heard_us(audio: AudioFormat, frame: int, after_us: int) -> int:
 
 def recorded(groups: Sequence[Group], *, closed: bool = False) -> tuple[bytes, RecordingFile]:
     """A recording file of these groups: its bytes, and what its writer knows of it."""
-    data = init_segment(groups[0])
+    data, lead = init_segment(groups[0]), sound_lead(groups[0])
     parts, fragments, position = [data], [], len(data)
     for number, group in enumerate(groups):
         base_90k = (group.start_us - groups[0].start_us) * 9 // 100
-        buffers, fragment = encode_group(number + 1, base_90k, group, position)
+        buffers, fragment = encode_group(number + 1, base_90k, group, position, lead)
         parts += buffers
         position = fragment.end
         fragments.append(fragment)
-    file = RecordingFile(groups[0].video, tuple(fragments), position, groups[0].audio, closed)
+    file = RecordingFile(groups[0].video, tuple(fragments), position, groups[0].audio, closed, lead=lead)
     if closed:
         parts.append(closing_boxes(file))
     return b"".join(parts), file

@@ -130,15 +130,16 @@ def test_writer_table_and_walk_tell_the_same(groups: list[Group]) -> None:
     assert closing_boxes(by_walk) == closing_boxes(by_table) == closed_data[len(open_data) :]
 
 
-def test_sound_that_begins_before_the_file_is_left_out_and_the_pictures_are_not() -> None:
+@pytest.mark.parametrize("closed", [False, True])
+def test_sound_that_begins_before_the_file_is_read_as_such(closed: bool) -> None:
     samples = groups_of(10)[0].samples
     early = Sound(T0 - 1_000, (AudioSample(b"early", 1_024), AudioSample(b"later", 1_024)))
-    data, file = recorded([Group(encode().video, T0, samples, audio=AUDIO, sound=early)])
+    data, file = recorded([Group(encode().video, T0, samples, audio=AUDIO, sound=early)], closed=closed)
     assert told(read(data).fragments) == told(file.fragments)
+    assert (read(data).lead, file.lead) == (16, 16)
     run = file.fragments[0].audio
     assert run is not None
-    assert (run.base, run.sizes.tolist()) == (1_024 - 16, [5])
-    assert b"early" not in data
+    assert (run.base, run.sizes.tolist()) == (-16, [5, 5])
 
 
 SMALL = groups_of(30, 2, sound_after_us=5_000, start_us=T0)

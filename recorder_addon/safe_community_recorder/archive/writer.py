@@ -4,7 +4,7 @@ import os
 import time
 from contextlib import suppress
 
-from ..media.cmaf import ClockSource, Fragment, Group, RecordingFile, encode_group, init_segment
+from ..media.cmaf import ClockSource, Fragment, Group, RecordingFile, encode_group, init_segment, sound_lead
 from ..media.sample_table import closing_boxes
 from ..utc import SECOND_US
 from .index import RecordingRow
@@ -26,7 +26,7 @@ class RecordingWriter:
         self._camera_id = camera_id
         self.start_us = group.start_us
         self.size_bytes = 0
-        self._video, self._audio = group.video, group.audio
+        self._video, self._audio, self._lead = group.video, group.audio, sound_lead(group)
         self._fragments: list[Fragment] = []
         self._told_by_camera = True
         self.path, self._descriptor = self._create()
@@ -56,7 +56,7 @@ class RecordingWriter:
         head = [] if self._fragments else [init_segment(group)]
         position = self.size_bytes + sum(map(len, head))
         base_90k = max(0, group.start_us - self.start_us) * 9 // 100
-        buffers, fragment = encode_group(len(self._fragments) + 1, base_90k, group, position)
+        buffers, fragment = encode_group(len(self._fragments) + 1, base_90k, group, position, self._lead)
         self._write([*head, *buffers])
         self.size_bytes = fragment.end
         self._fragments.append(fragment)
@@ -89,7 +89,7 @@ class RecordingWriter:
         return not self._fragments
 
     def _content(self) -> RecordingFile:
-        return RecordingFile(self._video, tuple(self._fragments), self.size_bytes, self._audio)
+        return RecordingFile(self._video, tuple(self._fragments), self.size_bytes, self._audio, lead=self._lead)
 
     def _create(self) -> tuple[str, int]:
         # A name is only a name: the file's time is inside. One that is taken belongs to a file that broke off.

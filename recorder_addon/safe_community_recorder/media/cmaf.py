@@ -103,7 +103,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioRun:
-    """The sound of a fragment: samples side by side from file position `data`, from time `base` in its sample rate."""
+    """The sound of a fragment: samples side by side from file position `data`, from time `base` in its sample rate.
+
+    The time counts from the file's first picture on; it is negative before that.
+    """
 
     base: int
     data: int
@@ -163,7 +166,8 @@ class RecordingFile:
 
     `closed` says that a sample table which agrees with the file lies behind them. `head_bytes` are those of ftyp and
     moov, `start_us` is the UTC of the first fragment, also where `fragments` are only some of those in the file;
-    `delay_90k` is what the edit list skips: how much later than its decoding the file's first picture is shown.
+    `delay_90k` and `lead` are what the edit lists skip: how much later than its decoding the file's first picture is
+    shown, and the sound that began before that picture, in its sample rate.
     """
 
     video: VideoFormat
@@ -174,14 +178,23 @@ class RecordingFile:
     head_bytes: int = 0
     start_us: int = 0
     delay_90k: int = 0
+    lead: int = 0
+
+
+def sound_lead(group: Group) -> int:
+    """How long before the group's first picture its sound begins, in samples: 0 unless frames of it came late."""
+    if group.sound is None or group.audio is None:
+        return 0
+    return max(0, -_sound_base(group.sound, group.audio, group.start_us, 0))
 
 
 def init_segment(group: Group) -> bytes:
     """ftyp and moov of a recording file that begins with this group.
 
-    Where the first picture is shown later than it is decoded (B-frames), an edit list lets the file begin with it.
+    Where the first picture is shown later than it is decoded (B-frames), an edit list lets the file begin with it, as
+    another does where sound began before it.
     """
-    video, audio = group.video, group.audio
+    video, audio, lead = group.video, group.audio, sound_lead(group)
     empty = (
         full_box(b"stts", 0, 0, bytes(4)),
         full_box(b"stsc", 0, 0, bytes(4)),
@@ -192,7 +205,7 @@ def init_segment(group: Group) -> bytes:
     tracks = [video_track([video], empty, edits=edit_list(delay_90k) if delay_90k > 0 else b"")]
     defaults = [_track_defaults(VIDEO_TRACK, DEPENDENT_SAMPLE)]
     if audio is not None:
-        tracks.append(audio_track([audio], empty))
+        tracks.append(audio_track([audio], empty, edits=edit_list(lead) if lead else b""))
         defaults.append(_track_defaults(AUDIO_TRACK, SYNC_SAMPLE))
     brand = b"hvc1" if video.codec == "h265" else b"avc1"
     return b"".join(
@@ -203,11 +216,13 @@ def init_segment(group: Group) -> bytes:
     )
 
 
-def encode_group(sequence: int, base_90k: int, group: Group, position: int) -> tuple[list[bytes], Fragment]:
+def encode_group(
+    sequence: int, base_90k: int, group: Group, position: int, lead: int = 0
+) -> tuple[list[bytes], Fragment]:
     """prft, moof and mdat of a group as buffers for one vectored write, and the fragment that a reader will find.
 
     `sequence` counts the file's fragments from 1, `base_90k` is the time since the start of the file's first group,
-    `position` the file position at which the buffers will lie. Frames of sound that begin before the file are left out.
+    `position` the file position at which the buffers will lie, `lead` the `sound_lead` of the file's first group.
     """
     if not group.samples:
         raise ValueError("a group without pictures")
@@ -218,7 +233,7 @@ def encode_group(sequence: int, base_90k: int, group: Group, position: int) -> t
     with_offsets = bool(offsets.any())
     rows = _rows(durations, sizes, offsets.view(np.uint32)) if with_offsets else _rows(durations, sizes)
     moof_size = _MOOF.size + _VIDEO_TRAF.size + len(rows)
-    sound = _timed_sound(group, base_90k)
+    sound = _timed_sound(group, base_90k, lead)
     if sound is not None:
         moof_size += _AUDIO_TRAF.size + 8 * len(sound.sizes)
     data = position + PRFT_BYTES + moof_size + 8
@@ -233,7 +248,7 @@ def encode_group(sequence: int, base_90k: int, group: Group, position: int) -> t
     run: AudioRun | None = None
     if sound is not None:
         rows = _rows(sound.durations, sound.sizes)
-        moof += [_audio_header(sound.base, len(sound.sizes), moof_size + 8 + media_size, rows), rows]
+        moof += [_audio_header(lead + sound.base, len(sound.sizes), moof_size + 8 + media_size, rows), rows]
         run = AudioRun(sound.base, data + media_size, sound.sizes, sound.durations)
         media_size += int(sound.sizes.sum(dtype=np.int64))
         buffers += sound.frames
@@ -261,7 +276,7 @@ def from_ntp(ntp: int) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _TimedSound:
-    """Sound with its time in the file, in its sample rate."""
+    """Sound with its time from the file's first picture on, in its sample rate."""
 
     base: int
     frames: list[bytes]
@@ -269,15 +284,13 @@ class _TimedSound:
     durations: U32
 
 
-def _timed_sound(group: Group, base_90k: int) -> _TimedSound | None:
-    """The group's sound, without the frames that begin before the file does."""
+def _timed_sound(group: Group, base_90k: int, lead: int) -> _TimedSound | None:
+    """The group's sound, without the frames that begin before the file's sound does."""
     if group.sound is None or group.audio is None:
         return None
-    # In ninths of a microsecond both times are whole numbers.
-    ninths = base_90k * 100 + (group.sound.start_us - group.start_us) * 9
-    base = (ninths * group.audio.sample_rate + 4_500_000) // 9_000_000
+    base = _sound_base(group.sound, group.audio, group.start_us, base_90k)
     samples = group.sound.samples
-    while samples and base < 0:
+    while samples and base < -lead:
         base += samples[0].duration
         samples = samples[1:]
     if not samples:
@@ -289,6 +302,13 @@ def _timed_sound(group: Group, base_90k: int) -> _TimedSound | None:
         np.array([len(data) for data in frames], dtype=np.uint32),
         np.array([sample.duration for sample in samples], dtype=np.uint32),
     )
+
+
+def _sound_base(sound: Sound, audio: AudioFormat, pictures_us: int, pictures_90k: int) -> int:
+    """When the sound of pictures begins which lie at `pictures_90k` of their file, in its sample rate."""
+    # In ninths of a microsecond both times are whole numbers.
+    ninths = pictures_90k * 100 + (sound.start_us - pictures_us) * 9
+    return (ninths * audio.sample_rate + 4_500_000) // 9_000_000
 
 
 def _track_defaults(track: int, flags: int) -> bytes:

@@ -1,6 +1,7 @@
 """The boxes that fragmented and ordinary MP4 have in common (ISO/IEC 14496-12 §8): movie, tracks and sample entries."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from .audio import AudioFormat, read_audio_config
 from .bits import BitstreamError
@@ -157,10 +158,19 @@ def audio_entry(audio: AudioFormat) -> bytes:
     )
 
 
-def read_formats(movie: bytes) -> tuple[VideoFormat, AudioFormat | None]:
-    """The formats of the tracks in a moov of ours. Raises BoxError."""
+class Formats(NamedTuple):
+    """Of the tracks in a moov of ours. `lead` is what an edit list skips of the sound, in its sample rate."""
+
+    video: VideoFormat
+    audio: AudioFormat | None
+    lead: int
+
+
+def read_formats(movie: bytes) -> Formats:
+    """Raises BoxError."""
     video: VideoFormat | None = None
     audio: AudioFormat | None = None
+    lead = 0
     moov = find(movie, b"moov")
     for header in walk(movie, moov.body, moov.end):
         if header.kind != b"trak":
@@ -170,13 +180,24 @@ def read_formats(movie: bytes) -> tuple[VideoFormat, AudioFormat | None]:
         try:
             if entry.kind == b"mp4a":
                 audio = _read_audio_entry(movie, entry)
+                lead = _read_skipped(movie, header)
             else:
                 video = _read_video_entry(movie, entry)
         except BitstreamError as error:
             raise BoxError(str(error)) from error
     if video is None:
         raise BoxError("no track with pictures")
-    return video, audio
+    return Formats(video, audio, lead)
+
+
+def _read_skipped(movie: bytes, trak: BoxHeader) -> int:
+    """What the edit list of a track skips, in its timescale; 0 where there is none."""
+    if not any(header.kind == b"edts" for header in walk(movie, trak.body, trak.end)):
+        return 0
+    edits = find(movie, b"edts", b"elst", start=trak.body, end=trak.end)
+    if edits.end - edits.body != 28:
+        raise BoxError("an edit list of more than one edit")
+    return int.from_bytes(movie[edits.body + 16 : edits.body + 24])
 
 
 def _read_video_entry(movie: bytes, entry: BoxHeader) -> VideoFormat:

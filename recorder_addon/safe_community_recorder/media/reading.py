@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .audio import AudioFormat
 from .boxes import HEADER_BYTES, BoxError, BoxHeader, find, read_header, walk
 from .cmaf import (
     I32,
@@ -19,9 +18,8 @@ from .cmaf import (
     RecordingFile,
     from_ntp,
 )
-from .movie import AUDIO_TRACK, VIDEO_TRACK, read_formats
+from .movie import AUDIO_TRACK, VIDEO_TRACK, Formats, read_formats
 from .sample_table import read_closing
-from .video import VideoFormat
 
 type Read = Callable[[int, int], bytes]
 
@@ -40,17 +38,17 @@ def read_recording(read: Read, size: int) -> RecordingFile:
     beginning is not that of a recording file: then nothing of it can be played.
     """
     head = read(0, min(size, _HEAD_BYTES))
-    video, audio, position, head = _read_head(read, head, size)
+    formats, position, head = _read_head(read, head, size)
     try:
-        fragments, end = read_closing(read, position, size)
+        fragments, end = read_closing(read, position, size, formats.lead)
     except BoxError:
-        return _walk(read, video, audio, position, size)
+        return _walk(read, formats, position, size)
     if _read_reference(head, position) not in (None, (fragments[0].utc_us, fragments[0].clock)):
-        return _walk(read, video, audio, position, size)
-    return _recording(video, audio, fragments, end, position, closed=True)
+        return _walk(read, formats, position, size)
+    return _recording(formats, fragments, end, position, closed=True)
 
 
-def _read_head(read: Read, head: bytes, size: int) -> tuple[VideoFormat, AudioFormat | None, int, bytes]:
+def _read_head(read: Read, head: bytes, size: int) -> tuple[Formats, int, bytes]:
     """The formats, the position of the first fragment, and all that has been read."""
     position = 0
     while True:
@@ -63,30 +61,25 @@ def _read_head(read: Read, head: bytes, size: int) -> tuple[VideoFormat, AudioFo
         if wanted > len(head):
             head += read(len(head), wanted - len(head))
         if header.kind == b"moov":
-            return *read_formats(head[header.start : header.end]), header.end, head
+            return read_formats(head[header.start : header.end]), header.end, head
         position = header.end
 
 
-def _walk(read: Read, video: VideoFormat, audio: AudioFormat | None, position: int, size: int) -> RecordingFile:
+def _walk(read: Read, formats: Formats, position: int, size: int) -> RecordingFile:
     fragments: list[Fragment] = []
     head_bytes = position
-    while (fragment := _read_fragment(read, position, size)) is not None:
+    while (fragment := _read_fragment(read, position, size, formats.lead)) is not None:
         fragments.append(fragment)
         position = fragment.end
-    return _recording(video, audio, tuple(fragments), position, head_bytes, closed=False)
+    return _recording(formats, tuple(fragments), position, head_bytes, closed=False)
 
 
 def _recording(
-    video: VideoFormat,
-    audio: AudioFormat | None,
-    fragments: tuple[Fragment, ...],
-    end: int,
-    head_bytes: int,
-    *,
-    closed: bool,
+    formats: Formats, fragments: tuple[Fragment, ...], end: int, head_bytes: int, *, closed: bool
 ) -> RecordingFile:
     start_us, delay_90k = (fragments[0].utc_us, max(0, int(fragments[0].offsets[0]))) if fragments else (0, 0)
-    return RecordingFile(video, fragments, end, audio, closed, head_bytes, start_us, delay_90k)
+    video, audio, lead = formats
+    return RecordingFile(video, fragments, end, audio, closed, head_bytes, start_us, delay_90k, lead)
 
 
 def _read_reference(data: bytes, start: int) -> tuple[int, ClockSource] | None:
@@ -97,7 +90,7 @@ def _read_reference(data: bytes, start: int) -> tuple[int, ClockSource] | None:
     return utc_us, ClockSource.of_flags(int.from_bytes(data[start + 9 : start + 12]))
 
 
-def _read_fragment(read: Read, start: int, size: int) -> Fragment | None:
+def _read_fragment(read: Read, start: int, size: int, lead: int) -> Fragment | None:
     """The fragment at byte `start`, or None when there is no whole one."""
     try:
         data = read(start, min(_FRAGMENT_BYTES, size - start))
@@ -112,13 +105,13 @@ def _read_fragment(read: Read, start: int, size: int) -> Fragment | None:
         mdat = read_header(data, moof.end, moof.end)
         if mdat.kind != b"mdat" or start + mdat.end > size:
             return None
-        return _fragment(data, start, moof, mdat, reference)
+        return _fragment(data, start, moof, mdat, reference, lead)
     except BoxError:
         return None
 
 
 def _fragment(
-    data: bytes, start: int, moof: BoxHeader, mdat: BoxHeader, reference: tuple[int, ClockSource]
+    data: bytes, start: int, moof: BoxHeader, mdat: BoxHeader, reference: tuple[int, ClockSource], lead: int
 ) -> Fragment:
     """The fragment at file position `start` of which `data` are the bytes up to its mdat."""
     runs = dict(_read_track(data, header) for header in walk(data, moof.body, moof.end) if header.kind == b"traf")
@@ -129,7 +122,7 @@ def _fragment(
     audio: AudioRun | None = None
     if AUDIO_TRACK in runs:
         base, audio_sizes, audio_durations, _ = runs[AUDIO_TRACK]
-        audio = AudioRun(base, start + mdat.body + picture_bytes, audio_sizes, audio_durations)
+        audio = AudioRun(base - lead, start + mdat.body + picture_bytes, audio_sizes, audio_durations)
         sound_bytes = int(audio_sizes.sum(dtype=np.int64))
     if picture_bytes + sound_bytes != mdat.end - mdat.body:
         raise BoxError("samples and mdat are not of the same size")

@@ -1,10 +1,10 @@
 """A recording file's bytes on one timeline for all files: the same size and places, other times. Pure.
 
-In a file, time begins with 0, and an edit list skips the delay of B-frames. Players of HLS want neither: each file
-would be a discontinuity, where libav drops a group of pictures, and hls.js knows no edit lists. So the few bytes that
-tell times are written anew on the way out: since 1970, in 1/90000 s (of sound: in samples), and with the delay taken
-off the composition offsets, so that a fragment's first picture is shown when it is decoded (hls.js goes by that). What
-is shown when, and with which sound, stays the same.
+In a file, time begins with 0, and edit lists skip the delay of B-frames and what was heard before the first picture.
+Players of HLS want neither: each file would be a discontinuity, where libav drops a group of pictures, and hls.js knows
+no edit lists. So the few bytes that tell times are written anew on the way out: since 1970, in 1/90000 s (of sound: in
+samples), and with the delay taken off the composition offsets, so that a fragment's first picture is shown when it is
+decoded (hls.js goes by that). What is shown when, and with which sound, stays the same.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def retimed(file: RecordingFile, region: Region, data: bytes) -> bytes:
 
 
 def _patch_head(data: bytearray) -> None:
-    """The edit list, if there is one, begins playback with the track (ISO/IEC 14496-12 §8.6.6)."""
+    """Edit lists, where there are any, begin playback with the track (ISO/IEC 14496-12 §8.6.6)."""
     moov = find(data, b"moov")
     for trak in walk(data, moov.body, moov.end):
         if trak.kind == b"trak" and any(inside.kind == b"edts" for inside in walk(data, trak.body, trak.end)):
@@ -94,9 +94,9 @@ def _take_delay_off(data: bytearray, run: BoxHeader, delay_90k: int) -> bool:
 
 
 def _sound_later(file: RecordingFile) -> int:
-    """When the file begins, in samples of sound since 1970."""
+    """When the track of sound begins, in samples since 1970."""
     rate = 0 if file.audio is None else file.audio.sample_rate
-    return (file.start_us * rate + utc.SECOND_US // 2) // utc.SECOND_US
+    return (file.start_us * rate + utc.SECOND_US // 2) // utc.SECOND_US - file.lead
 
 
 def _track(data: bytearray, traf: BoxHeader) -> int:

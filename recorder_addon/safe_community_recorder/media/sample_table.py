@@ -43,13 +43,14 @@ def closing_boxes(file: RecordingFile) -> bytes:
     samples = sum(len(f.sizes) + (0 if f.audio is None else len(f.audio.sizes)) for f in fragments)
     if not fragments or samples > _MOST_SAMPLES:
         return b""
-    return _table(fragments) + _random_access(fragments)
+    return _table(fragments, file.lead) + _random_access(fragments)
 
 
-def read_closing(read: Read, first: int, size: int) -> tuple[tuple[Fragment, ...], int]:
+def read_closing(read: Read, first: int, size: int, lead: int) -> tuple[tuple[Fragment, ...], int]:
     """The fragments that the table of a file of `size` bytes lists, and where it begins.
 
-    `first` is the position behind the moov. Raises BoxError if there is no table, or one that does not fit the file.
+    `first` is the position behind the moov, `lead` what an edit list in it skips of the sound. Raises BoxError if there
+    is no table, or one that does not fit the file.
     """
     tail = read(max(first, size - _TAIL_BYTES), min(_TAIL_BYTES, size - first))
     if len(tail) < _MFRO.size:
@@ -65,7 +66,7 @@ def read_closing(read: Read, first: int, size: int) -> tuple[tuple[Fragment, ...
     table = tail[len(tail) - closing_size - table_size : len(tail) - closing_size]
     if table_size < _HEAD.size + _TRAILER.size or zlib.crc32(table[: -_TRAILER.size]) != checksum:
         raise BoxError("the sample table's checksum is wrong")
-    fragments = _read_table(table, first, start)
+    fragments = _read_table(table, first, start, lead)
     if _random_access(fragments) != tail[len(tail) - closing_size :]:
         raise BoxError("sample table and mfra do not agree")
     return fragments, start
@@ -80,7 +81,7 @@ def _at_least(read: Read, tail: bytes, wanted: int, first: int, size: int) -> by
     return read(size - wanted, wanted - len(tail)) + tail
 
 
-def _table(fragments: Sequence[Fragment]) -> bytes:
+def _table(fragments: Sequence[Fragment], lead: int) -> bytes:
     runs = [f.audio for f in fragments]
     sounds = [run for run in runs if run is not None]
     sizes, durations, offsets = (
@@ -104,7 +105,7 @@ def _table(fragments: Sequence[Fragment]) -> bytes:
         sizes,
         durations,
         offsets,
-        _numbers(0 if run is None else run.base for run in runs),
+        _numbers(0 if run is None else run.base + lead for run in runs),
         _numbers(0 if run is None else len(run.sizes) for run in runs),
         audio_sizes,
         audio_durations,
@@ -117,7 +118,7 @@ def _table(fragments: Sequence[Fragment]) -> bytes:
     return checked + _TRAILER.pack(zlib.crc32(checked), size)
 
 
-def _read_table(table: bytes, first: int, end: int) -> tuple[Fragment, ...]:
+def _read_table(table: bytes, first: int, end: int, lead: int) -> tuple[Fragment, ...]:
     """The fragments between the positions `first` and `end`."""
     size, kind, uuid, version, count, pictures, frames, start = _HEAD.unpack_from(table)
     if (size, kind, uuid, version) != (len(table), b"uuid", TABLE_UUID.bytes, _VERSION << 24) or start != first:
@@ -154,7 +155,7 @@ def _read_table(table: bytes, first: int, end: int) -> tuple[Fragment, ...]:
         if part.start == part.stop:
             return None
         position = int(data[n] + picture_bytes[n])
-        return AudioRun(int(audio_bases[n]), position, frame_sizes[part], audio_durations[part])
+        return AudioRun(int(audio_bases[n]) - lead, position, frame_sizes[part], audio_durations[part])
 
     def fragment(n: int) -> Fragment:
         part = slice(int(last[n] - counts[n]), int(last[n]))
