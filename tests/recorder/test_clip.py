@@ -1,88 +1,23 @@
 """The virtual MP4 shows the pictures that were taken in its range, with the sound of that time, and nothing else."""
 
-import asyncio
 import io
 import json
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from itertools import accumulate, pairwise
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import av
 import numpy as np
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safe_community_recorder.api.clip_response import send_clip
-from safe_community_recorder.api.problems import problems
-from safe_community_recorder.media.clip import Clip, NoFootageError, Part, build_clip, build_time_lapse
-from safe_community_recorder.media.cmaf import Fragment, Group, RecordingFile
+from safe_community_recorder.media.clip import NoFootageError, build_clip, build_time_lapse
+from safe_community_recorder.media.cmaf import Fragment, RecordingFile
 from safe_community_recorder.media.video import CodecName
+from tests.recorder.films import GAP_US, KINDS, PICTURE_US, T0, TAKEN_US, S, expected, film, instants, shown
 from tests.recorder.footage import PICTURE_90K, brightness_of, encode, groups_of, recorded
-
-T0 = 1_795_330_489_123_456  # 2026-11-22, with odd microseconds
-PICTURE_US = 100_000
-S = 1_000_000
-KINDS = [("h264", 0), ("h264", 2), ("h265", 0), ("h265", 2)]
-GAP_US = 3_600 * S
-
-
-@dataclass(frozen=True)
-class Film:
-    """Three files: two side by side, a gap of an hour, a third. Each has 30 pictures in three groups."""
-
-    groups: tuple[tuple[Group, ...], ...]
-    content: dict[str, bytes]
-    files: tuple[tuple[str, RecordingFile], ...]
-
-    def bytes_of(self, clip: Clip) -> bytes:
-        """All of the clip."""
-        data = clip.head + b"".join(self.content[p.path][p.offset : p.offset + p.size] for p in clip.parts)
-        assert len(data) == clip.size
-        return data
-
-
-STARTS_US = (T0, T0 + 3 * S, T0 + 6 * S + GAP_US)
-TAKEN_US = [start_us + number * PICTURE_US for start_us in STARTS_US for number in range(30)]
-
-
-@cache
-def film(codec: CodecName = "h264", b_frames: int = 0, *, sound: bool = False, closed: bool = True) -> Film:
-    """What a camera recorded."""
-    groups, content, files = [], {}, []
-    for number, start_us in enumerate(STARTS_US):
-        after_us = 5_000 if sound else None
-        part = groups_of(30, b_frames, codec, start_us=start_us, sound_after_us=after_us, sound_frames=46)
-        data, file = recorded(part, closed=closed)
-        groups.append(tuple(part))
-        content[f"{number}.mp4"] = data
-        files.append((f"{number}.mp4", file))
-    return Film(tuple(groups), content, tuple(files))
-
-
-def shown(video: bytes) -> list[tuple[float, int]]:
-    """The pictures a player shows: seconds of the clip, brightness."""
-    with av.open(io.BytesIO(video), "r") as container:
-        return [
-            (float(frame.time), round(float(frame.to_ndarray(format="yuv420p")[:48].mean())))
-            for frame in container.decode(video=0)
-            if frame.time is not None
-        ]
-
-
-def expected(start_us: int, end_us: int) -> list[int]:
-    """The numbers of the pictures that were taken in the range."""
-    return [number for number, taken_us in enumerate(TAKEN_US) if start_us <= taken_us < end_us]
-
-
-instants = st.integers(-S, 7 * S) | st.integers(6 * S + GAP_US - S, 10 * S + GAP_US)
 
 
 @pytest.mark.parametrize(("codec", "b_frames"), KINDS)
@@ -202,84 +137,6 @@ def test_a_clip_tells_its_time_and_is_the_same_every_time(tmp_path: Path) -> Non
     assert float(told["streams"][0]["duration"]) == pytest.approx(2.0, abs=0.001)
 
 
-# --- sound ------------------------------------------------------------------------------------------------------------
-
-
-def sound_of(video: bytes) -> list[tuple[float, bytes]]:
-    """The frames of sound a player hears: when, and which."""
-    with av.open(io.BytesIO(video), "r") as container:
-        return [
-            (float(packet.pts * packet.time_base), bytes(packet))
-            for packet in container.demux(audio=0)
-            if packet.pts is not None and not packet.is_discard
-        ]
-
-
-def recorded_sound(one: Film) -> list[tuple[int, bytes]]:
-    """All frames of sound that were recorded: UTC, and which."""
-    found = []
-    for part in one.groups:
-        for group in part:
-            if group.sound is not None and group.audio is not None:
-                samples = group.sound.samples
-                at_us = accumulate((s.duration * S // group.audio.sample_rate for s in samples), initial=0)
-                found += [(group.sound.start_us + us, s.data) for us, s in zip(at_us, samples, strict=False)]
-    return found
-
-
-@pytest.mark.parametrize("b_frames", [0, 2])
-@settings(max_examples=30)
-@given(st.tuples(instants, instants).map(sorted))
-def test_sound_is_heard_when_it_was_heard(b_frames: int, limits: list[int]) -> None:
-    start_us, end_us = T0 + limits[0], T0 + limits[1]
-    if not expected(start_us, end_us):
-        return
-    one = film("h264", b_frames, sound=True)
-    clip = build_clip(one.files, start_us, end_us)
-    frame_us = 64_000
-    inside = [
-        (at_us, data)
-        for at_us, data in recorded_sound(one)
-        if clip.start_us + frame_us <= at_us < clip.end_us - frame_us
-    ]
-    if not inside:
-        return
-    heard = sound_of(one.bytes_of(clip))
-    for at_us, data in inside:
-        piece = [piece for piece in clip.pieces if piece.start_us <= at_us][-1]
-        if at_us >= piece.end_us:
-            continue
-        at_s = (piece.at_90k * 100 / 9 + at_us - piece.start_us) / S
-        assert min(abs(other_s - at_s) for other_s, other in heard if other == data) < 0.012
-
-
-@pytest.mark.parametrize("b_frames", [0, 2])
-@settings(max_examples=20)
-@given(st.tuples(instants, instants).map(sorted))
-def test_without_sound_no_byte_of_it_lies_in_a_clip(b_frames: int, limits: list[int]) -> None:
-    start_us, end_us = T0 + limits[0], T0 + limits[1]
-    numbers = expected(start_us, end_us)
-    if not numbers:
-        return
-    one, mute = film("h264", b_frames, sound=True), film("h264", b_frames)
-    clip = build_clip(one.files, start_us, end_us, sound=False)
-    data = one.bytes_of(clip)
-    assert clip.audio is None
-    assert not [1 for _, frame in recorded_sound(one) if len(frame) > 20 and frame in data]
-    assert [light for _, light in shown(data)] == [pytest.approx(brightness_of(n), abs=2) for n in numbers]
-    assert shown(data) == shown(mute.bytes_of(build_clip(mute.files, start_us, end_us)))
-
-
-def test_what_was_recorded_behind_the_end_of_a_clip_is_not_in_it() -> None:
-    one = film(sound=True)
-    data = one.bytes_of(build_clip(one.files, T0, T0 + S // 2))
-    later = [sample.data for sample in one.groups[0][0].samples[5:]] + [
-        frame for at_us, frame in recorded_sound(one) if T0 + S // 2 + 64_000 < at_us < T0 + S
-    ]
-    assert len(later) > 10
-    assert not [1 for piece in later if piece in data]
-
-
 # --- large ------------------------------------------------------------------------------------------------------------
 
 
@@ -365,68 +222,3 @@ def test_a_time_lapse_shows_keyframes_spread_over_the_range(codec: CodecName, b_
     few = build_time_lapse(one.files, T0, T0 + 6 * S, 3, 2)
     assert [at_s for at_s, _ in shown(one.bytes_of(few))] == [0, 0.5, 1]
     assert [piece.start_us for piece in few.pieces] == [T0, T0 + 2 * S, T0 + 4 * S]
-
-
-# --- over HTTP --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Served:
-    """A clip on the disk, and its bytes."""
-
-    clip: Clip
-    data: bytes
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
-    one, folder = film(sound=True), tmp_path_factory.mktemp("film")
-    for name, data in one.content.items():
-        (folder / name).write_bytes(data)
-    clip = build_clip(one.files, T0 + 350_000, T0 + GAP_US + 8 * S)
-    parts = tuple(Part(str(folder / part.path), part.offset, part.size) for part in clip.parts)
-    return Served(Clip(clip.head, parts, clip.start_us, clip.end_us), one.bytes_of(clip))
-
-
-def test_any_range_of_bytes_is_the_slice_of_the_whole(served: Served) -> None:
-    size = len(served.data)
-    positions = st.integers(0, size + 10)
-    seams = [0, len(served.clip.head), size, *accumulate((p.size for p in served.clip.parts), initial=0)]
-    near = st.sampled_from(seams).flatmap(lambda seam: st.integers(max(0, seam - 2), seam + 2))
-
-    async def ask(headers: Sequence[dict[str, str]]) -> list[tuple[int, bytes, str | None]]:
-        async def answer(request: web.Request) -> web.StreamResponse:
-            return await send_clip(request, served.clip, "clip.mp4")
-
-        app = web.Application(middlewares=[problems])
-        app.router.add_get("/", answer)
-        answers = []
-        async with TestServer(app) as server, aiohttp.ClientSession() as session:
-            for one in headers:
-                async with session.get(server.make_url("/"), headers=one) as response:
-                    answers.append((response.status, await response.read(), response.headers.get("Content-Range")))
-        return answers
-
-    @settings(max_examples=40)
-    @given(st.lists(st.tuples(positions | near, positions | near).map(sorted), min_size=5, max_size=20))
-    def check(limits: list[list[int]]) -> None:
-        headers = [{"Range": f"bytes={first}-{last}"} for first, last in limits]
-        headers += [{"Range": f"bytes={first}-"} for first, _ in limits]
-        headers += [{"Range": f"bytes=-{first}"} for first, _ in limits if first]
-        slices = [slice(first, last + 1) for first, last in limits]
-        slices += [slice(first, None) for first, _ in limits]
-        slices += [slice(max(0, size - first), None) for first, _ in limits if first]
-        for (status, body, place), piece in zip(asyncio.run(ask(headers)), slices, strict=True):
-            if piece.start >= size:
-                assert (status, place) == (416, f"bytes */{size}")
-            elif served.data[piece]:
-                begin, end, _ = piece.indices(size)
-                assert (status, body, place) == (206, served.data[piece], f"bytes {begin}-{end - 1}/{size}")
-
-    check()
-
-
-def test_neighbouring_parts_of_a_clip_lie_side_by_side(served: Served) -> None:
-    """The kernel is asked once for what lies side by side in a file."""
-    for one, other in pairwise(served.clip.parts):
-        assert (one.path, one.offset + one.size) != (other.path, other.offset)

@@ -53,7 +53,7 @@ def asked_part(request: web.Request, etag: str, size: int, headers: dict[str, st
     known = (tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(","))
     if any(tag in (etag, "*") for tag in known):
         return HTTPStatus.NOT_MODIFIED, 0, 0
-    wanted = request.headers.get("Range")
+    wanted = request.headers.get("Range") if request.method == "GET" else None
     if wanted is not None and request.headers.get("If-Range", etag) == etag:
         try:
             chosen = byte_range(wanted, size)
