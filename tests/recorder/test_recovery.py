@@ -423,20 +423,18 @@ async def test_an_index_that_breaks_while_in_use_is_made_anew_and_recording_goes
 
 
 def test_what_a_full_disk_keeps_from_the_index_is_written_later(tmp_path: Path) -> None:
-    index, _ = open_index(tmp_path / "index.sqlite")
+    index = Index(tmp_path / "index.sqlite", wait_s=0.05)
     blocker = sqlite3.connect(tmp_path / "index.sqlite", timeout=0, isolation_level=None)
-    index._engine.dispose()
-    index._engine = sa.create_engine(f"sqlite:///{tmp_path / 'index.sqlite'}", connect_args={"timeout": 0.05})
     blocker.execute("BEGIN IMMEDIATE")
     row = RecordingRow("stop/1.mp4", "stop", 0, S, 3, True)
     index.put(row)
     index.put_gap("stop", Gap(S, None, Cause.DISK))
-    assert index.failing
+    assert index.store.failing
     assert index.recordings("stop", 0, 9) == [row]
     blocker.execute("ROLLBACK")
     blocker.close()
-    assert index.flush()
-    assert not index.failing
+    assert index.store.flush()
+    assert not index.store.failing
     assert index.recordings("stop", 0, 9) == [row]
     assert index.gaps("stop", 0, 9 * S) == [Gap(S, None, Cause.DISK)]
     index.close()

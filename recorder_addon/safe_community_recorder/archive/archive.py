@@ -350,11 +350,11 @@ class Archive:
         self._cameras = {key: camera for key, camera in self._cameras.items() if not camera.finished}
         for camera in self._cameras.values():
             camera.look_at_the_clock()
-        if self._index.damaged:
+        if self._index.store.damaged:
             await self._read(self._index.renew, "it was damaged while in use")
             self._empty, self._comparison = True, None
-        elif self._index.failing:
-            await self._read(self._index.flush)
+        elif self._index.store.failing:
+            await self._read(self._index.store.flush)
         state, problem = StorageState.OK, None
         if not self._host.is_set:
             state, problem = StorageState.CLOCK, "the clock stands before 2020: it has not been set since the start"

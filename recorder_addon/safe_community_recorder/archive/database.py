@@ -9,12 +9,15 @@ from sqlalchemy.exc import DatabaseError
 
 _LOGGER = logging.getLogger(__name__)
 
-_TIMEOUT_S = 30
+WAIT_S = 30
 
 
-def connect(path: Path) -> sa.Engine:
-    """An engine for the database in this file, which readers and writers use at the same time."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": _TIMEOUT_S})
+def connect(path: Path, wait_s: float) -> sa.Engine:
+    """An engine for the database in this file, which readers and writers use at the same time.
+
+    One writer waits for another for `wait_s` seconds.
+    """
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": wait_s})
     sa.event.listen(engine, "connect", _configure)
     return engine
 
@@ -46,7 +49,7 @@ def _state(path: Path) -> str:
 
 def damage(path: Path) -> str | None:
     """What is wrong inside the file; None if nothing is, or if that cannot be told now."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": _TIMEOUT_S})
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
     try:
         with engine.connect() as connection:
             verdict = str(connection.execute(sa.text("PRAGMA quick_check(1)")).scalar())

@@ -4,14 +4,11 @@ Files that are being written live in memory here: the database learns of a file 
 What the database cannot take now (its disk is full) is kept and tried again, so that no caller has to care.
 """
 
-import logging
-import threading
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
@@ -19,12 +16,10 @@ from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from ..cause import Cause
 from ..utc import SECOND_US
 from . import database
-from .schema import CLOCK_EVENT, GAP, LOCK, OBSERVATION, RECORDING, UnknownRevisionError, upgrade
+from .schema import CLOCK_EVENT, GAP, LOCK, OBSERVATION, RECORDING, UnknownRevisionError
+from .store import Store
 from .timeline import ClockEvent, Gap, Lock, Observation
 
-_LOGGER = logging.getLogger(__name__)
-
-_PENDING = 100_000
 _CHUNK = 1_000
 _LONGEST_OBSERVATION_US = 7 * 86_400 * SECOND_US
 
@@ -49,82 +44,68 @@ _NAMES = tuple(field.name for field in fields(RecordingRow))
 _COLUMNS = tuple(RECORDING.c[name] for name in _NAMES)
 _LOCK_COLUMNS = tuple(LOCK.c[field.name] for field in fields(Lock))
 
-type _Operation = Callable[[sa.Connection], object]
-
 
 class Index:
-    """One database. Every method may block on the disk: call them outside the event loop, from any thread."""
+    """One database. Every method may block on the disk: call them outside the event loop, from any thread.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.RLock()
+    `store` says whether the database takes what is written. Another writer of it is waited for `wait_s` seconds.
+    """
+
+    def __init__(self, path: Path, wait_s: float = database.WAIT_S) -> None:
         self._open: dict[str, RecordingRow] = {}
-        self._pending: deque[_Operation] = deque()
         self._used: defaultdict[str, int] = defaultdict(int)
-        self.failing = False
-        self.damaged = False
-        self._batching = False
-        self._begin()
-
-    def _begin(self) -> None:
-        self._engine = database.connect(self._path)
-        upgrade(self._engine)
+        self.store = Store(path, wait_s, self._on_written)
         query = sa.select(RECORDING.c.camera_id, sa.func.sum(RECORDING.c.size_bytes)).group_by(RECORDING.c.camera_id)
-        with self._engine.connect() as connection:
-            for camera_id, size_bytes in connection.execute(query):
-                self._used[camera_id] = size_bytes
+        self._used.update((camera_id, size_bytes) for camera_id, size_bytes in self.store.fetch(query))
 
     def renew(self, reason: str) -> None:
         """Puts the database aside and begins an empty one; files being written stay known."""
-        with self._lock:
-            self._engine.dispose()
-            database.put_aside(self._path, reason)
-            self._pending.clear()
+        with self.store.lock:
+            self.store.renew(reason)
             self._used.clear()
-            self._begin()
-            self.damaged = self.failing = False
             opened, self._open = list(self._open.values()), {}
             for row in opened:
                 self.put(row)
 
     def close(self) -> None:
         """Closes all connections, after a last try to write what is pending."""
-        written = self.flush()
-        self._engine.dispose()
-        if written:
-            database.note_sound(self._path)
+        self.store.close()
+
+    def _on_written(self) -> None:
+        for path in [path for path, row in self._open.items() if row.complete]:
+            del self._open[path]
 
     # --- recordings: what changes -------------------------------------------------------------------------------------
 
     def put(self, row: RecordingRow) -> None:
         """A file has begun, has got longer, or is complete."""
-        with self._lock:
+        with self.store.lock:
             listed = row.path in self._open
             known = self._open[row.path] if listed else next(iter(self._by_path([row.path])), None)
             self._used[row.camera_id] += row.size_bytes - (known.size_bytes if known else 0)
             self._open[row.path] = row
             if row.complete or not listed:
-                self._write(lambda connection: _upsert(connection, row))
+                self.store.write(lambda connection: _upsert(connection, row))
 
     def let_go(self, row: RecordingRow) -> None:
         """A file broke off: nobody writes it any more, and it waits to be repaired."""
-        with self._lock:
+        with self.store.lock:
             self.put(row)
             self._open.pop(row.path, None)
-            self._write(lambda connection: _upsert(connection, row))
+            self.store.write(lambda connection: _upsert(connection, row))
 
     def put_many(self, rows: Sequence[RecordingRow]) -> None:
         """Many complete files that are not in the index yet."""
-        with self._lock:
+        with self.store.lock:
             for row in rows:
                 self._used[row.camera_id] += row.size_bytes
             values = [_values(row) for row in rows]
             if values:
-                self._write(lambda connection: connection.execute(sa.insert(RECORDING), values))
+                self.store.write(lambda connection: connection.execute(sa.insert(RECORDING), values))
 
     def remove(self, rows: Sequence[RecordingRow]) -> None:
         """Files that are no longer there."""
-        with self._lock:
+        with self.store.lock:
             paths = [row.path for row in rows]
             for row in self._by_path(paths):
                 self._used[row.camera_id] -= row.size_bytes
@@ -136,16 +117,16 @@ class Index:
                     chunk = paths[start : start + _CHUNK]
                     connection.execute(sa.delete(RECORDING).where(RECORDING.c.path.in_(chunk)))
 
-            self._write(delete)
+            self.store.write(delete)
 
     # --- recordings: what there is ------------------------------------------------------------------------------------
 
     def recordings(self, camera_id: str, start_us: int, end_us: int) -> list[RecordingRow]:
         """A camera's files with footage in start ≤ time < end, in the order of their start."""
         query = sa.select(*_COLUMNS).where(*_inside(camera_id, start_us, end_us)).order_by(RECORDING.c.start_us)
-        with self._lock:
+        with self.store.lock:
             open_rows = {row.path: row for row in self._open.values() if row.camera_id == camera_id}
-            rows = {row[0]: RecordingRow(*row) for row in self._fetch(query)}
+            rows = {row[0]: RecordingRow(*row) for row in self.store.fetch(query)}
         rows.update(open_rows)
         inside = (row for row in rows.values() if row.start_us < end_us and row.end_us > start_us)
         return sorted(inside, key=lambda row: row.start_us)
@@ -153,11 +134,11 @@ class Index:
     def extents(self, camera_id: str, start_us: int, end_us: int) -> list[tuple[int, int, int]]:
         """(start, end, bytes) of the same files as `recordings`: for sums over many days."""
         query = sa.select(RECORDING.c.start_us, RECORDING.c.end_us, RECORDING.c.size_bytes)
-        with self._lock:
+        with self.store.lock:
             being_written = [row for row in self._open.values() if row.camera_id == camera_id]
             # The database knows them as they began.
             former = {row.start_us for row in being_written}
-            listed = self._fetch(query.where(*_inside(camera_id, start_us, end_us)).order_by(RECORDING.c.start_us))
+            listed = self.store.fetch(query.where(*_inside(camera_id, start_us, end_us)).order_by(RECORDING.c.start_us))
         files = [(row[0], row[1], row[2]) for row in listed if row[0] not in former]
         files += [
             (row.start_us, row.end_us, row.size_bytes)
@@ -169,14 +150,14 @@ class Index:
     def unfinished(self) -> list[RecordingRow]:
         """The files that broke off, in this run or in the one before."""
         query = sa.select(*_COLUMNS).where(RECORDING.c.complete.is_(False))
-        with self._lock:
-            return [RecordingRow(*row) for row in self._fetch(query) if row[0] not in self._open]
+        with self.store.lock:
+            return [RecordingRow(*row) for row in self.store.fetch(query) if row[0] not in self._open]
 
     def below(self, directory: str) -> dict[str, RecordingRow]:
         """The files of a camera's day by their paths."""
         query = sa.select(*_COLUMNS).where(RECORDING.c.path > f"{directory}/", RECORDING.c.path < f"{directory}0")
-        with self._lock:
-            rows = {row[0]: RecordingRow(*row) for row in self._fetch(query)}
+        with self.store.lock:
+            rows = {row[0]: RecordingRow(*row) for row in self.store.fetch(query)}
             return rows | {path: row for path, row in self._open.items() if path.startswith(f"{directory}/")}
 
     def days(self, camera_id: str) -> set[str]:
@@ -185,7 +166,7 @@ class Index:
         query = sa.select(sa.func.substr(RECORDING.c.path, 1, length).distinct()).where(
             RECORDING.c.path > f"{camera_id}/", RECORDING.c.path < f"{camera_id}0"
         )
-        return {row[0] for row in self._fetch(query)}
+        return {row[0] for row in self.store.fetch(query)}
 
     def everything(self) -> Iterator[RecordingRow]:
         """Every complete file of every camera, the oldest first, without ever holding them all."""
@@ -204,7 +185,7 @@ class Index:
                 .order_by(RECORDING.c.start_us, RECORDING.c.path)
                 .limit(_CHUNK)
             )
-            rows = [RecordingRow(*row) for row in self._fetch(query)]
+            rows = [RecordingRow(*row) for row in self.store.fetch(query)]
             yield from rows
             if len(rows) < _CHUNK:
                 return
@@ -223,17 +204,17 @@ class Index:
             .order_by(RECORDING.c.start_us)
             .limit(most)
         )
-        return [RecordingRow(*row) for row in self._fetch(query)]
+        return [RecordingRow(*row) for row in self.store.fetch(query)]
 
     def cameras(self) -> list[str]:
         """The cameras that have footage, present or former."""
-        with self._lock:
+        with self.store.lock:
             return sorted(camera_id for camera_id, size_bytes in self._used.items() if size_bytes > 0)
 
     @property
     def used_bytes(self) -> int:
         """Bytes of all footage."""
-        with self._lock:
+        with self.store.lock:
             return sum(self._used.values())
 
     def bytes_between(self, start_us: int, end_us: int) -> int:
@@ -241,12 +222,12 @@ class Index:
         query = sa.select(sa.func.coalesce(sa.func.sum(RECORDING.c.size_bytes), 0)).where(
             RECORDING.c.start_us >= start_us, RECORDING.c.start_us < end_us, RECORDING.c.complete
         )
-        return int(self._fetch(query)[0][0])
+        return int(self.store.fetch(query)[0][0])
 
     def first_start_us(self, camera_id: str) -> int | None:
         """The beginning of a camera's oldest footage."""
         query = sa.select(sa.func.min(RECORDING.c.start_us)).where(RECORDING.c.camera_id == camera_id)
-        start_us: int | None = self._fetch(query)[0][0]
+        start_us: int | None = self.store.fetch(query)[0][0]
         return start_us
 
     def last_end_us(self, camera_id: str, before_us: int = 1 << 62) -> int | None:
@@ -257,10 +238,10 @@ class Index:
             .order_by(RECORDING.c.start_us.desc())
             .limit(1)
         )
-        with self._lock:
+        with self.store.lock:
             mine = (row for row in self._open.values() if row.camera_id == camera_id and row.start_us < before_us)
             ends = [row.end_us for row in mine]
-            return max([*ends, *(row[0] for row in self._fetch(query))], default=None)
+            return max([*ends, *(row[0] for row in self.store.fetch(query))], default=None)
 
     # --- notes --------------------------------------------------------------------------------------------------------
 
@@ -272,13 +253,13 @@ class Index:
             .where(sa.or_(GAP.c.end_us.is_(None), GAP.c.end_us > start_us))
             .order_by(GAP.c.start_us)
         )
-        return [Gap(row.start_us, row.end_us, Cause(row.cause)) for row in self._fetch(query)]
+        return [Gap(row.start_us, row.end_us, Cause(row.cause)) for row in self.store.fetch(query)]
 
     def open_gap(self, camera_id: str) -> Gap | None:
         """The gap that lasts; None if there is none, or if the database cannot be asked now."""
         query = sa.select(GAP.c.start_us, GAP.c.cause).where(GAP.c.camera_id == camera_id, GAP.c.end_us.is_(None))
         with suppress(SQLAlchemyError):
-            for row in self._fetch(query.order_by(GAP.c.start_us)):
+            for row in self.store.fetch(query.order_by(GAP.c.start_us)):
                 return Gap(row.start_us, None, Cause(row.cause))
         return None
 
@@ -292,7 +273,7 @@ class Index:
                 values = {"camera_id": camera_id, "start_us": gap.start_us, "end_us": gap.end_us}
                 connection.execute(sa.insert(GAP).values(cause=gap.cause.value, **values))
 
-        self._write(write)
+        self.store.write(write)
 
     def observations(self, camera_id: str, start_us: int, end_us: int) -> list[Observation]:
         """A camera's observations that touch the range, in the order of their start."""
@@ -304,7 +285,7 @@ class Index:
             .where(OBSERVATION.c.start_us < end_us, OBSERVATION.c.end_us > start_us)
             .order_by(OBSERVATION.c.start_us)
         )
-        return [Observation(*row) for row in self._fetch(query)]
+        return [Observation(*row) for row in self.store.fetch(query)]
 
     def clock_events(self, camera_id: str, start_us: int, end_us: int) -> list[ClockEvent]:
         """What happened to the clocks that a camera's time depends on, in the order of its time."""
@@ -314,7 +295,7 @@ class Index:
             .where(CLOCK_EVENT.c.at_us >= start_us, CLOCK_EVENT.c.at_us < end_us)
             .order_by(CLOCK_EVENT.c.at_us)
         )
-        return [ClockEvent(*row) for row in self._fetch(query)]
+        return [ClockEvent(*row) for row in self.store.fetch(query)]
 
     def put_notes(self, camera_id: str, notes: Iterable[Observation | ClockEvent]) -> None:
         """Observations and clock changes of a camera."""
@@ -329,7 +310,7 @@ class Index:
                     change = {"at_us": note.at_us, "kind": note.kind, "by_us": note.by_us}
                     connection.execute(sa.insert(CLOCK_EVENT).values(camera_id=camera_id, **change))
 
-        self._write(write)
+        self.store.write(write)
 
     def forget_notes(self, before_us: int) -> None:
         """Gaps, observations and clock changes that ended before this instant are no longer of interest."""
@@ -339,14 +320,14 @@ class Index:
             connection.execute(sa.delete(OBSERVATION).where(OBSERVATION.c.end_us < before_us))
             connection.execute(sa.delete(CLOCK_EVENT).where(CLOCK_EVENT.c.at_us < before_us))
 
-        self._write(delete)
+        self.store.write(delete)
 
     # --- locks --------------------------------------------------------------------------------------------------------
 
     def locks(self) -> list[Lock]:
         """Every lock there is or was, in the order of its making."""
         query = sa.select(*_LOCK_COLUMNS).order_by(LOCK.c.created_us, LOCK.c.id)
-        return [Lock(*row) for row in self._fetch(query)]
+        return [Lock(*row) for row in self.store.fetch(query)]
 
     def put_lock(self, lock: Lock) -> None:
         """A lock is made, or changes."""
@@ -356,55 +337,7 @@ class Index:
             connection.execute(sa.delete(LOCK).where(LOCK.c.id == lock.id))
             connection.execute(sa.insert(LOCK).values(values))
 
-        self._write(write)
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """What is put within it is written at its end, at once."""
-        with self._lock:
-            self._batching = True
-            try:
-                yield
-            finally:
-                self._batching = False
-                self.flush()
-
-    # --- writing ------------------------------------------------------------------------------------------------------
-
-    def flush(self) -> bool:
-        """Tries to write what is pending; True if nothing is left."""
-        with self._lock:
-            if not self._pending:
-                return True
-            operations = list(self._pending)
-            try:
-                with self._engine.begin() as connection:
-                    for operation in operations:
-                        operation(connection)
-            except SQLAlchemyError as error:
-                if not self.failing:
-                    _LOGGER.error(
-                        "index cannot be written; it is tried again", extra={"problem": database.reason(error)}
-                    )
-                self.failing = True
-                self.damaged = self.damaged or (isinstance(error, DatabaseError) and not database.is_passing(error))
-                return False
-            if self.failing:
-                _LOGGER.info("index is written again", extra={"pending": len(operations)})
-            self.failing = False
-            self._pending.clear()
-            for path in [path for path, row in self._open.items() if row.complete]:
-                del self._open[path]
-            return True
-
-    def _write(self, operation: _Operation) -> None:
-        """Does it now, or as soon as the database takes it. What it says is true of the files in any case."""
-        with self._lock:
-            if len(self._pending) >= _PENDING:
-                self._pending.popleft()
-            self._pending.append(operation)
-            if not self._batching:
-                self.flush()
+        self.store.write(write)
 
     def _by_path(self, paths: Sequence[str]) -> list[RecordingRow]:
         """What is known of these files; nothing if the database cannot be asked now."""
@@ -412,16 +345,8 @@ class Index:
         with suppress(SQLAlchemyError):
             for start in range(0, len(paths), _CHUNK):
                 query = sa.select(*_COLUMNS).where(RECORDING.c.path.in_(paths[start : start + _CHUNK]))
-                rows |= {row[0]: RecordingRow(*row) for row in self._fetch(query)}
+                rows |= {row[0]: RecordingRow(*row) for row in self.store.fetch(query)}
         return list((rows | {path: self._open[path] for path in paths if path in self._open}).values())
-
-    def _fetch(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        try:
-            with self._engine.connect() as connection:
-                return connection.execute(query).all()
-        except DatabaseError as error:
-            self.damaged = self.damaged or not database.is_passing(error)
-            raise
 
 
 def _inside(camera_id: str, start_us: int, end_us: int) -> tuple[sa.ColumnElement[bool], ...]:

@@ -140,13 +140,13 @@ def compare_everything(
 def take_in_notes(root: Path, index: Index) -> None:
     """Gaps, observations, clock changes and locks of an index that knows none."""
     for batch in batched(read_notes(root), _BATCH, strict=False):
-        with index.batch():
+        with index.store.batch():
             for camera_id, note in batch:
                 if isinstance(note, Gap):
                     index.put_gap(camera_id, note)
                 else:
                     index.put_notes(camera_id, [note])
-    with index.batch():
+    with index.store.batch():
         for lock in read_locks(root):
             index.put_lock(lock)
 
