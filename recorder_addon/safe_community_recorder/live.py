@@ -30,8 +30,8 @@ class LiveChannel:
         self._group: list[AccessUnit] = []
         self._group_bytes = 0
         self._is_whole = True
-        self._mpegts = _Output(TransportStream, joins_formats=True)
-        self._mp4 = _Output(FragmentedStream, joins_formats=False)
+        self._mpegts = _Output(TransportStream, lambda video: video.codec)
+        self._mp4 = _Output(FragmentedStream, lambda video: video)
         self._callers: dict[str, asyncio.TimerHandle] = {}
 
     @property
@@ -67,11 +67,11 @@ class LiveChannel:
         self._mp4.end()
 
     def mpegts(self) -> AsyncGenerator[bytes]:
-        """An MPEG transport stream that begins with the newest keyframe and ends when the camera goes away."""
+        """An MPEG transport stream from the newest keyframe on; it ends when the camera goes away or changes codec."""
         return self._watch(self._mpegts)
 
     def mp4(self) -> AsyncGenerator[bytes]:
-        """The same as fragmented MP4. It also ends when the format changes: such a stream has one."""
+        """The same as fragmented MP4. It ends with any change of the format: such a stream has one."""
         return self._watch(self._mp4)
 
     def called(self, who: str) -> None:
@@ -88,6 +88,9 @@ class LiveChannel:
         self._on_viewers()
 
     async def _watch(self, output: _Output) -> AsyncGenerator[bytes]:
+        if not self._group:
+            # The camera went away while this viewer was let in. Nobody would end the stream if it does not come back.
+            return
         viewer = output.add(self._group if self._is_whole else ())
         self._on_viewers()
         try:
@@ -114,15 +117,15 @@ class _Muxer(Protocol):
 class _Output:
     """A live stream in one container: muxed once, and not at all while nobody watches.
 
-    `joins_formats` says that a stream may go on when the format of the pictures changes.
+    `kind_of` tells of a format what must stay the same: a stream ends when that changes.
     """
 
-    def __init__(self, begin: Callable[[VideoFormat], _Muxer], *, joins_formats: bool) -> None:
+    def __init__(self, begin: Callable[[VideoFormat], _Muxer], kind_of: Callable[[VideoFormat], object]) -> None:
         self._begin = begin
-        self._joins_formats = joins_formats
+        self._kind_of = kind_of
         self._viewers: set[_Viewer] = set()
         self._muxer: _Muxer | None = None
-        self._video: VideoFormat | None = None
+        self._kind: object = None
         self._group: list[bytes] = []
 
     @property
@@ -132,7 +135,6 @@ class _Output:
 
     def add(self, group: Sequence[AccessUnit]) -> _Viewer:
         """A viewer, who begins with this group of pictures."""
-        viewer = _Viewer()
         if not self._viewers:
             self._begin_anew()
             try:
@@ -140,9 +142,7 @@ class _Output:
             except FFmpegError:
                 # Perhaps the next group makes sense.
                 self._begin_anew()
-        if self._muxer is not None:
-            for position, data in enumerate(self._group):
-                viewer.offer(self._muxer.head, data, is_key=position == 0)
+        viewer = _Viewer(self._group, b"" if self._muxer is None else self._muxer.head)
         self._viewers.add(viewer)
         return viewer
 
@@ -152,7 +152,7 @@ class _Output:
 
     def push(self, unit: AccessUnit, *, is_kept: bool) -> None:
         """The next picture; `is_kept` says that it belongs to what a new viewer begins with. Raises FFmpegError."""
-        if self._muxer is not None and unit.video != self._video and not self._joins_formats:
+        if self._muxer is not None and self._kind_of(unit.video) != self._kind:
             self.end()
         if unit.is_key or not is_kept:
             self._group = []
@@ -177,24 +177,28 @@ class _Output:
         self._viewers.clear()
 
     def _begin_anew(self) -> None:
-        self._muxer = self._video = None
+        self._muxer = self._kind = None
         self._group = []
 
     def _mux(self, unit: AccessUnit) -> bytes:
-        if self._muxer is None or self._video != unit.video:
-            self._muxer = self._begin(unit.video)
-            self._video = unit.video
+        if self._muxer is None:
+            self._muxer, self._kind = self._begin(unit.video), self._kind_of(unit.video)
         return self._muxer.mux(unit)
 
 
 class _Viewer:
-    """What waits for one viewer. When too much waits, all of it goes and the viewer continues at the next keyframe."""
+    """What waits for one viewer. When too much waits, all of it goes and the viewer continues at the next keyframe.
 
-    def __init__(self) -> None:
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
-        self._head: bytes | None = None
-        self._is_skipping = True
+    `group` is what it begins with, behind the muxer's `head`; a long one may wait beside what may wait for anybody.
+    """
+
+    def __init__(self, group: Sequence[bytes], head: bytes) -> None:
+        self._waiting = deque(group)
+        self._waiting_bytes = sum(map(len, group))
+        self._most_units = len(group) + _VIEWER_BACKLOG_UNITS
+        self._most_bytes = self._waiting_bytes + _VIEWER_BACKLOG_BYTES
+        self._head = head if group else None
+        self._is_skipping = not group
         self._has_ended = False
         self._wake = asyncio.Event()
 
@@ -205,8 +209,8 @@ class _Viewer:
         if self._head is None:
             self._head = head
         self._is_skipping = False
-        is_too_much = self._waiting_bytes + len(data) > _VIEWER_BACKLOG_BYTES
-        if self._waiting and (is_too_much or len(self._waiting) >= _VIEWER_BACKLOG_UNITS):
+        is_too_much = self._waiting_bytes + len(data) > self._most_bytes
+        if self._waiting and (is_too_much or len(self._waiting) >= self._most_units):
             self._waiting.clear()
             self._waiting_bytes = 0
             if not is_key:

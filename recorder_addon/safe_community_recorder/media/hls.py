@@ -18,6 +18,8 @@ from .video import VideoFormat
 # Blocking reload is of RFC 8216bis; who does not know it passes over the tag. MAP needs version 6, fragmented MP4 7.
 _VERSION = 7
 _LONGEST_SEGMENT_90K = 6 * 90_000
+# A camera may send keyframes only: nobody shall have to fetch each of its pictures by itself.
+_SHORTEST_LIVE_90K = 90_000 // 2
 # Players bridge holes up to this by themselves.
 _HOLE_US = 100_000
 _LEAST_SEGMENTS = 6
@@ -105,6 +107,7 @@ class LiveWindow:
         self._discontinuities = discontinuities
         self._segments: list[Segment] = []
         self._last: Segment | None = None
+        self._begun: Segment | None = None
         self._target_s = _LEAST_TARGET_S
 
     @property
@@ -125,14 +128,10 @@ class LiveWindow:
     def take(self, files: Iterable[tuple[str, RecordingFile]], from_us: int) -> None:
         """Learns what there is now of the newest footage; forgets what ended before `from_us`, and what is too much."""
         found = list(segments_of(files))
-        known = {(segment.uri, segment.start) for segment in self._segments}
         newest = None if self._last is None else (self._last.uri, self._last.start)
         places = [place for place, segment in enumerate(found) if (segment.uri, segment.start) == newest]
-        fresh = found[places[-1] + 1 :] if places else [s for s in found if (s.uri, s.start) not in known]
-        for segment in fresh:
-            anew = self._last is not None and not self._last.goes_on_in(segment)
-            self._last = replace(segment, begins_anew=anew)
-            self._segments.append(self._last)
+        for segment in found[places[-1] + 1 :] if places else filter(self._is_new, found):
+            self._append(segment)
         self.forget(from_us)
         # Within one window it may only grow, though it should not: nobody knows when the next keyframe comes.
         self._target_s = max(self._target_s, _target_s(self._segments))
@@ -148,6 +147,24 @@ class LiveWindow:
         lines = _head(self._target_s, self._sequence, self._discontinuities)
         lines.append(f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK={3 * self._target_s}.0")
         return "\n".join([*lines, *_listed(self._segments, ticket), ""])
+
+    def _is_new(self, fragment: Segment) -> bool:
+        return not any(one.uri == fragment.uri and one.start <= fragment.start < one.end for one in self._segments)
+
+    def _append(self, fragment: Segment) -> None:
+        """Lists a fragment by itself, or together with its neighbours when they have become long enough."""
+        last, self._last = self._last, fragment
+        begun, self._begun = self._begun, None
+        if begun is not None and begun.adjoins(fragment) and begun.goes_on_in(fragment):
+            segment = begun.joined(fragment)
+        else:
+            if begun is not None:
+                self._segments.append(begun)
+            segment = replace(fragment, begins_anew=last is not None and not last.goes_on_in(fragment))
+        if segment.duration_90k < _SHORTEST_LIVE_90K:
+            self._begun = segment
+        else:
+            self._segments.append(segment)
 
     @property
     def _is_too_long(self) -> bool:

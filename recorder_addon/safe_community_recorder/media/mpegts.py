@@ -12,12 +12,14 @@ _TIME_BASE = Fraction(1, 90_000)
 
 
 class TransportStream:
-    """Turns access units into bytes of one MPEG transport stream. `head` is empty: viewers may join at any keyframe."""
+    """Turns access units of one codec into bytes of one MPEG transport stream.
+
+    `head` is empty: viewers may join at any keyframe.
+    """
 
     head = b""
 
     def __init__(self, video: VideoFormat) -> None:
-        self._video = video
         self._codec = CODECS[video.codec]
         self._sink = io.BytesIO()
         # The tables (PAT, PMT) stand before every picture, so that a viewer may join at any keyframe.
@@ -32,7 +34,7 @@ class TransportStream:
         """The stream's bytes for one picture. Keyframes carry the parameter sets. Raises FFmpegError."""
         wanted = self._codec.stored(unit.nals)
         if unit.is_key:
-            wanted = (*self._video.parameter_sets, *wanted)
+            wanted = (*unit.video.parameter_sets, *wanted)
         packet = av.Packet(join_annexb([self._codec.delimiter, *wanted]))
         packet.stream = self._stream
         packet.time_base = _TIME_BASE
