@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from html.parser import HTMLParser
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import av
@@ -34,6 +33,7 @@ from safe_community_recorder.media.picture import to_jpeg
 from safe_community_recorder.media.video import VideoFormat
 from tests.chromium import chromium
 from tests.recorder.packages import ITEM, LANGUAGES, NOON_US, REQUEST, S
+from tests.recorder.printed import pages_of, print_pdf
 
 
 def texts_of(words: Words) -> Iterator[tuple[str, str]]:
@@ -85,6 +85,8 @@ class _Seen(HTMLParser):
         self.text += data
 
 
+TWICE_US = 1_792_888_200_000_000
+"""2026-10-25 03:30 in Vilnius for the first time; an hour later it is 03:30 again."""
 MAKER = Maker("ab" * 16, "Biržai", "1.0", ZoneInfo("Europe/Vilnius"), "cd" * 32)
 
 
@@ -115,10 +117,34 @@ def test_the_protocol_tells_the_local_time_and_the_offset() -> None:
     assert "2026-11-22 14:00:01.000 – 2026-11-22 14:00:04.000 (UTC+02:00)" in page
     assert "2026-11-22 12:00:01.000 – 2026-11-22 12:00:04.000" in page
     assert "−0,04 s" in page
-    # The night in which 03:30 comes twice.
-    twice_us = 1_792_888_200_000_000
-    page = protocol(REQUEST, MAKER, NOON_US, [packed(replace(ITEM, start_us=twice_us, end_us=twice_us + 3_600 * S))])
+    page = protocol(REQUEST, MAKER, NOON_US, [packed(replace(ITEM, start_us=TWICE_US, end_us=TWICE_US + 3_600 * S))])
     assert "2026-10-25 03:30:00.000 (UTC+03:00) – 2026-10-25 03:30:00.000 (UTC+02:00)" in page
+
+
+def test_the_protocol_tells_which_of_two_equal_hours_it_means() -> None:
+    hour = 3_600 * S
+    one = packed(replace(ITEM, start_us=TWICE_US - hour, end_us=TWICE_US + 2 * hour))
+    assert one.footage is not None
+    still = replace(one.footage.stills[0], at_us=TWICE_US + hour)
+    holes = (
+        Missing(TWICE_US, TWICE_US + 60 * S, "disk"),
+        Missing(TWICE_US + hour, TWICE_US + hour + 60 * S, "disk"),
+        Missing(TWICE_US - hour, TWICE_US - hour + 60 * S, "disk"),
+    )
+    changes = (ClockEvent(TWICE_US + hour, "host_stepped", -5 * S),)
+    one = replace(
+        one,
+        footage=replace(one.footage, stills=(still,)),
+        missing=holes,
+        clock=replace(one.clock, events=changes),
+    )
+    page = protocol(REQUEST, MAKER, NOON_US, [one])
+    cause = WORDS["en"].causes["disk"]
+    assert f"2026-10-25 03:30:00 (UTC+03:00) – 03:31:00 (UTC+03:00): {cause}" in page
+    assert f"2026-10-25 03:30:00 (UTC+02:00) – 03:31:00 (UTC+02:00): {cause}" in page
+    assert f"2026-10-25 02:30:00 – 02:31:00: {cause}" in page
+    assert "2026-10-25 03:30:00 (UTC+02:00) the recorder" in page
+    assert "<figcaption>2026-10-25 03:30:00 (UTC+02:00)</figcaption>" in page
 
 
 def test_an_item_without_footage_says_so() -> None:
@@ -134,32 +160,39 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+SENTENCE = "Vaizdo įrašas reikalingas administracinio nusižengimo bylai Nr. 17 "
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_protocol_of_one_clip_is_one_printed_page(browser: Browser, tmp_path: Path, language: Language) -> None:
-    """Even with the longest of all texts."""
-    pages, _ = printed(browser, tmp_path, longest_protocol(language))
-    assert pages == 1
+@pytest.mark.parametrize("text", [SENTENCE, SENTENCE.upper(), "W"])
+def test_the_protocol_of_one_clip_is_one_printed_page(browser: Browser, text: str, language: Language) -> None:
+    """Even with the longest and widest of all texts."""
+    (page,) = pages_of(print_pdf(browser, longest_protocol(text, language)))
+    assert MAKER.key_fingerprint in "".join(page)
 
 
-def longest_protocol(language: Language) -> str:
-    sentence = "Vaizdo įrašas reikalingas administracinio nusižengimo bylai Nr. 17 "
-    long = (sentence * 8)[:500]
-    item = replace(ITEM, camera_name=(sentence * 2)[:100], eldership_name=(sentence * 2)[:100])
-    request = replace(REQUEST, actor=(sentence * 3)[:200], reason=long, recipient=long, language=language)
+def longest_protocol(text: str, language: Language) -> str:
+    item = replace(ITEM, camera_name=(text * 100)[:100], eldership_name=(text * 100)[:100])
+    long = (text * 500)[:500]
+    request = replace(REQUEST, actor=long[:200], reason=long, recipient=long, language=language)
     one = packed(item, missing=99, events=99, picture=_jpeg())
-    return protocol(request, replace(MAKER, name=(sentence * 2)[:100]), NOON_US, [one])
+    return protocol(request, replace(MAKER, name=long[:100]), NOON_US, [one])
 
 
-def printed(browser: Browser, folder: Path, page: str) -> tuple[int, bytes]:
-    (folder / "protocol.html").write_text(page, encoding="utf-8")
-    tab = browser.new_page()
-    refused: list[str] = []
-    tab.on("console", lambda message: refused.append(message.text))
-    tab.goto((folder / "protocol.html").as_uri())
-    pdf = tab.pdf(prefer_css_page_size=True)
-    tab.close()
-    assert refused == []
-    return len(re.findall(rb"/Type\s*/Page\b", pdf)), pdf
+def test_each_printed_page_of_many_clips_tells_the_package_and_its_own_number(browser: Browser) -> None:
+    """So that none can be left out or exchanged; and no clip is torn apart."""
+    names = [f"camera-{number:02}" for number in range(10)]
+    clips = [packed(replace(ITEM, camera_id=name), picture=_jpeg()) for name in names]
+    printed = pages_of(print_pdf(browser, protocol(REQUEST, MAKER, NOON_US, clips)))
+    pages = ["".join(texts).replace(" ", "") for texts in printed]
+    assert len(pages) > 2
+    for number, page in enumerate(pages, 1):
+        assert f"{number}/{len(pages)}" in page
+        assert "Evidencepackage2026-0017:protocol" in page
+    for name in names:
+        (page,) = [page for page in pages if f"({name})" in page]
+        begin = page.index(f"({name})")
+        assert "ef" * 32 in page[begin : page.find("Clip", begin)]
 
 
 def _jpeg() -> bytes:

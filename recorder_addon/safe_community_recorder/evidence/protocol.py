@@ -1,4 +1,7 @@
-"""protocol.html: what a package is, for people; one printed A4 page for one clip. It needs nothing but itself. Pure."""
+"""protocol.html: what a package is, for people; one printed A4 page for one clip. It needs nothing but itself. Pure.
+
+Several clips take several pages, each with the package's number and its own, so that none can be lost or exchanged.
+"""
 
 import base64
 import re
@@ -12,12 +15,18 @@ from .contents import Footage, Maker, Missing, Packed, Request
 from .readme import SIGNATURE_COMMAND, SUMS_COMMAND
 from .texts import WORDS, Words
 
-# So that one clip stays on one page: manifest.json has them all, and more text than this is set smaller.
+# So that one clip stays on one page: manifest.json has them all, and longer texts (in letters) are set smaller.
 _SHOWN_AT_MOST = 4
-_MUCH_TEXT = 1_500
+_DENSE, _DENSEST = 1_500, 2_600
+_WIDE_LETTER = 1.6
 
+_PAGES = """
+@page {{
+  size: A4; margin: 12mm 15mm;
+  @bottom-left {{ content: "{title}"; font: 7.5pt sans-serif; }}
+  @bottom-right {{ content: counter(page) " / " counter(pages); font: 7.5pt sans-serif; }}
+}}"""
 _STYLE = """
-@page { size: A4; margin: 12mm 15mm; }
 body { font: 9pt/1.3 "Noto Sans", "DejaVu Sans", Arial, sans-serif; color: #000; background: #fff; max-width: 180mm;
   margin: 0 auto; overflow-wrap: anywhere; }
 h1 { font-size: 15pt; margin: 0 0 2mm; }
@@ -39,6 +48,10 @@ p { margin: 1mm 0; }
 .dense h2 { font-size: 9pt; margin-top: 2mm; }
 .dense img { max-height: 25mm; }
 .dense .hand td { height: 7.5mm; }
+.densest { font-size: 6pt; line-height: 1.15; }
+.densest h1 { font-size: 10pt; }
+.densest h2 { font-size: 7.5pt; }
+.densest .small, .densest figcaption, .densest code { font-size: 6pt; }
 """
 
 
@@ -55,15 +68,22 @@ def protocol(request: Request, maker: Maker, created_us: int, packed: Sequence[P
     )
     clips = "".join(_clip(number, one, words, zone) for number, one in enumerate(packed, 1))
     body = f"<h1>{escape(title)}</h1>\n{_table(about)}{clips}"
-    is_much = len(re.sub(r"<[^>]*>", "", body)) > _MUCH_TEXT
     return (
         f'<!DOCTYPE html>\n<html lang="{request.language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body{' class="dense"' if is_much else ''}>\n{body}{_verification(words, maker)}{_hand_over(words)}"
+        f"<title>{escape(title)}</title>\n<style>{_PAGES.format(title=title)}{_STYLE}</style>\n</head>\n"
+        f'<body class="{_density(body, len(packed))}">\n{body}{_verification(words, maker)}{_hand_over(words)}'
         "</body>\n</html>\n"
     )
+
+
+def _density(body: str, clips: int) -> str:
+    text = re.sub(r"<[^>]*>", "", body)
+    letters = sum(_WIDE_LETTER if letter.isupper() or letter in "mw" else 1 for letter in text)
+    if letters <= _DENSE:
+        return ""
+    return "dense" if letters <= _DENSEST or clips > 1 else "dense densest"
 
 
 def _clip(number: int, packed: Packed, words: Words, zone: ZoneInfo) -> str:
@@ -79,7 +99,7 @@ def _clip(number: int, packed: Packed, words: Words, zone: ZoneInfo) -> str:
     rows.append((words.missing, _missing(packed.missing, words, zone)))
     if packed.clock.events:
         told = [
-            f"{_local(one.at_us, zone):%H:%M:%S} {words.clock_kinds.get(one.kind, one.kind)} "
+            f"{_told(one.at_us, zone)} {words.clock_kinds.get(one.kind, one.kind)} "
             f"({_number(one.by_us / utc.SECOND_US, words)} s)"
             for one in packed.clock.events
         ]
@@ -103,7 +123,9 @@ def _of_footage(packed: Packed, footage: Footage, words: Words) -> list[tuple[st
 
 def _missing(missing: Sequence[Missing], words: Words, zone: ZoneInfo) -> str:
     told = [
-        f"{_clock_range(one.start_us, one.end_us, zone)}: {words.causes.get(one.cause, one.cause)}" for one in missing
+        f"{_told(one.start_us, zone)} – {_told(one.end_us, zone, one.start_us)}: "
+        f"{words.causes.get(one.cause, one.cause)}"
+        for one in missing
     ]
     return _few(told, words) or words.nothing_missing
 
@@ -116,7 +138,7 @@ def _few(told: Sequence[str], words: Words) -> str:
 def _stills(footage: Footage, zone: ZoneInfo) -> str:
     figures = [
         f'<figure><img alt="" src="data:image/jpeg;base64,{base64.b64encode(still.small).decode("ascii")}">'
-        f"<figcaption>{_local(still.at_us, zone):%Y-%m-%d %H:%M:%S}</figcaption></figure>"
+        f"<figcaption>{_told(still.at_us, zone)}</figcaption></figure>"
         for still in footage.stills
     ]
     return f'<div class="stills">{"".join(figures)}</div>\n' if figures else ""
@@ -173,10 +195,13 @@ def _exact(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1_000:03}"
 
 
-def _clock_range(start_us: int, end_us: int, zone: ZoneInfo) -> str:
-    start, end = _local(start_us, zone), _local(end_us, zone)
-    day = "" if start.date() == end.date() else f"{end:%Y-%m-%d} "
-    return f"{start:%Y-%m-%d %H:%M:%S} – {day}{end:%H:%M:%S}"
+def _told(instant_us: int, zone: ZoneInfo, after_us: int | None = None) -> str:
+    """To the second; without the day if that of `after_us` goes before, with the offset where the hour comes twice."""
+    local = _local(instant_us, zone)
+    is_same_day = after_us is not None and _local(after_us, zone).date() == local.date()
+    comes_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    offset = f" ({_offset(local)})" if comes_twice else ""
+    return f"{local:%H:%M:%S}{offset}" if is_same_day else f"{local:%Y-%m-%d %H:%M:%S}{offset}"
 
 
 def _number(value: float, words: Words) -> str:
