@@ -141,8 +141,9 @@ def test_a_full_disk_is_a_gap_with_its_cause_and_recording_goes_on_afterwards(
             wait_until(lambda: [gap["cause"] for gap in recorder.timeline("stop")["gaps"]] == ["disk"])
         ballast.unlink()
         wait_until(lambda: recorder.camera("stop")["recording"], 30)
-        (gap,) = wait_until(lambda: [gap for gap in recorder.timeline("stop")["gaps"] if gap["end"] is not None])
-        assert gap["cause"] == "disk"
+        gaps = wait_until(lambda: [gap for gap in recorder.timeline("stop")["gaps"] if gap["end"] is not None])
+        # What housekeeping finds to delete may make room for a group in between.
+        assert {gap["cause"] for gap in gaps} == {"disk"}, gaps
         recorder.stop()
         for path in files(recorder):
             if path.stat().st_size:
