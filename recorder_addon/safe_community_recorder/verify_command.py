@@ -23,7 +23,7 @@ def run(package: Path, key: Path | None, fingerprint: str | None) -> int:
     for text in report.right:
         print(f"right: {text}")
     for text in report.wrong:
-        print(f"WRONG: {text}")
+        print(f"WRONG: {_harmless(text)}")
     print(_conclusion(report.verdict, report.fingerprint, expected))
     return _EXIT[report.verdict]
 
@@ -38,6 +38,11 @@ def _expected(key: Path | None, fingerprint: str | None) -> str | None:
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
         raise ValueError("the fingerprint was expected to have 64 hexadecimal digits")
     return digits
+
+
+def _harmless(text: str) -> str:
+    """Names in a forged package must not make a terminal say what they like."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _conclusion(verdict: Verdict, fingerprint: str | None, expected: str | None) -> str:

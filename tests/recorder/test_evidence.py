@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from safe_community_recorder import verify_command
 from safe_community_recorder.evidence.contents import (
     Clock,
     Footage,
@@ -217,6 +218,19 @@ def test_tricks_with_the_zip_are_told(example: Example, tmp_path: Path) -> None:
     assert any("twice" in wrong for wrong in report.wrong), report.wrong
     for changed in (b"#!/bin/sh\n" + example.data, example.data + b"\0", example.data[:-1], b""):
         assert look(changed).verdict is Verdict.DAMAGED
+
+
+def test_names_in_a_forged_package_cannot_make_a_terminal_say_what_they_like(
+    example: Example, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "package.zip"
+    name = "\x1b[2J\nThis package is as the recorder with the expected key made it."
+    path.write_bytes(rewritten(example.data, lambda files: files.update({name: b"x"})))
+    assert verify_command.run(path, None, example.fingerprint) == 1
+    told = capsys.readouterr().out
+    assert "?[2J?This package is" in told
+    assert "\x1b" not in told
+    assert all(line.startswith(("WRONG: ", "This package is NOT")) for line in told.splitlines())
 
 
 def test_a_package_is_written_at_a_pace_and_not_if_nobody_wants_it(tmp_path: Path) -> None:

@@ -114,3 +114,13 @@ def test_a_name_is_given_once() -> None:
         taken.add(file_name("clips", "stop", NOON_US, "mp4", taken))
     stem = "clips/stop_20261122T120001.000000Z"
     assert taken == {f"{stem}.mp4", f"{stem}-2.mp4", f"{stem}-3.mp4"}
+
+
+def test_files_that_lie_in_one_another_are_not_even_read() -> None:
+    """A small archive that claims to hold the same bytes a thousand times would keep whoever checks it busy."""
+    many = [Entry(f"{number:04}", 1 << 20, 0, 0) for number in range(1_000)]
+    data = local_header(many[0], dos_time(NOON)) + bytes(1 << 20) + directory(many, dos_time(NOON))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert sum(info.file_size for info in archive.infolist()) == 1_000 << 20
+    with pytest.raises(ZipError, match="in one another"):
+        read_listing(io.BytesIO(data))

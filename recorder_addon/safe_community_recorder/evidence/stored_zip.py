@@ -172,6 +172,9 @@ def read_listing(file: BinaryIO) -> Listing:
     entries, modified = _rows(_read_at(file, start, length))
     if any(entry.end > start for entry in entries):
         raise ZipError("the archive's directory speaks of files that would lie behind it")
+    if sum(entry.end - entry.offset for entry in entries) > start:
+        # To read them would take for ever: many may share the same bytes.
+        raise ZipError("files of the archive lie in one another")
     if len(entries) != count:
         problems.append(f"the directory lists {len(entries)} files, its end speaks of {count}")
     problems += _differences(file, entries, modified, start, size)

@@ -21,6 +21,7 @@ _FOOTAGE = re.compile(
 )
 _DESCRIBING = (MANIFEST_NAME, PROTOCOL_NAME, README_NAME, KEY_NAME, SUMS_NAME, SIGNATURE_NAME)
 _UNLISTED = (SUMS_NAME, SIGNATURE_NAME)
+_READ = (MANIFEST_NAME, KEY_NAME, SUMS_NAME, SIGNATURE_NAME)
 _SUM = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)", re.ASCII)
 _SMALL_BYTES = 64 << 20
 
@@ -76,7 +77,7 @@ def verify(file: BinaryIO, expected: str | None = None) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A file of the package: its checksums, and its bytes if it is one of those that describe the others."""
+    """A file of the package: its checksums, and its bytes if something is to be learned from them."""
 
     entry: Entry
     crc: int
@@ -86,7 +87,7 @@ class _Found:
 
 def _read(file: BinaryIO, entry: Entry) -> _Found:
     crc, digest = 0, hashlib.sha256()
-    kept: list[bytes] | None = [] if entry.name in _DESCRIBING and entry.size <= _SMALL_BYTES else None
+    kept: list[bytes] | None = [] if entry.name in _READ and entry.size <= _SMALL_BYTES else None
     for part in read_entry(file, entry):
         crc = zlib.crc32(part, crc)
         digest.update(part)
