@@ -18,7 +18,7 @@ from tests.world import Answer, Recorder, text
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 _LONG = "x" * 10_000
 # What a parameter of a path is where the route itself is meant.
-_NAMES = {"camera_id": "stop", "number": "2026-0001", "lock_id": "none", "file": "none"}
+_NAMES = {"camera_id": "stop", "number": "2026-0001", "lock_id": "none", "file": "none", "bytes": "100-200"}
 _TRICKS = (
     "nobody",
     "STOP",
