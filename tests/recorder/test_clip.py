@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from safe_community_recorder.media.boxes import find
 from safe_community_recorder.media.clip import NoFootageError, build_clip, build_time_lapse
 from safe_community_recorder.media.cmaf import Fragment, RecordingFile
 from safe_community_recorder.media.video import CodecName
@@ -135,6 +136,18 @@ def test_a_clip_tells_its_time_and_is_the_same_every_time(tmp_path: Path) -> Non
     assert told["format"]["tags"]["com.apple.quicktime.creationdate"] == "2026-11-22T06:54:49.623456Z"
     assert [stream["codec_name"] for stream in told["streams"]] == ["h264", "aac"]
     assert float(told["streams"][0]["duration"]) == pytest.approx(2.0, abs=0.001)
+
+
+@pytest.mark.parametrize(("codec", "b_frames"), KINDS)
+def test_the_track_is_as_long_as_its_samples_wherever_the_clip_ends(codec: CodecName, b_frames: int) -> None:
+    """mdhd is the sum of stts (ISO/IEC 14496-12 §8.4.2.3): GPAC's MP4Box computes it anew and says if it differs."""
+    one = film(codec, b_frames)
+    for pictures in range(1, 25):
+        head = build_clip(one.files, T0, T0 + pictures * PICTURE_US).head
+        mdhd = find(head, b"moov", b"trak", b"mdia", b"mdhd")
+        stts = find(head, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts")
+        counts, durations = np.frombuffer(head[stts.body + 8 : stts.end], dtype=">u4").reshape(-1, 2).T
+        assert int.from_bytes(head[mdhd.body + 24 : mdhd.body + 32]) == int(counts @ durations)
 
 
 # --- large ------------------------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ class _Builder:
                 self._formats,
                 self._tables.boxes(data_position, only_first_is_key=not self._only_keyframes),
                 duration_90k=play_90k,
-                media_duration_90k=self._media_90k,
+                media_duration_90k=self._tables.durations.total,
                 creation_s=creation_s,
                 # It skips what lies before the asked instant, and the delay of B-frames.
                 edits=edit_list(skip_90k + self._delay_90k, play_90k),

@@ -23,6 +23,8 @@ class Runs:
         self._rows: list[bytes] = []
         self._count = 0
         self._open = 0, 0
+        self.total = 0
+        """Of all values."""
 
     @property
     def is_zero(self) -> bool:
@@ -33,6 +35,7 @@ class Runs:
         """More values."""
         if not len(values):
             return
+        self.total += int(values.sum(dtype=np.int64))
         starts = np.flatnonzero(np.diff(values, prepend=values[0] + 1))
         lengths = np.diff(starts, append=len(values))
         picked = values[starts].astype(np.int64)
