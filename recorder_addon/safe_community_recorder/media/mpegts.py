@@ -6,6 +6,7 @@ from fractions import Fraction
 import av
 
 from .codec import CODECS
+from .live_times import LiveTimes
 from .video import AccessUnit, VideoFormat, join_annexb
 
 _TIME_BASE = Fraction(1, 90_000)
@@ -21,6 +22,7 @@ class TransportStream:
 
     def __init__(self, video: VideoFormat) -> None:
         self._codec = CODECS[video.codec]
+        self._times = LiveTimes()
         self._sink = io.BytesIO()
         # The tables (PAT, PMT) stand before every picture, so that a viewer may join at any keyframe.
         self._container = av.open(
@@ -38,8 +40,8 @@ class TransportStream:
         packet = av.Packet(join_annexb([self._codec.delimiter, *wanted]))
         packet.stream = self._stream
         packet.time_base = _TIME_BASE
-        packet.pts = unit.pts_90k
-        packet.dts = unit.dts_90k
+        packet.dts = self._times.decoding_90k(unit)
+        packet.pts = packet.dts + unit.pts_90k - unit.dts_90k
         packet.is_keyframe = unit.is_key
         self._container.mux(packet)
         data = self._sink.getvalue()
