@@ -10,13 +10,14 @@ from aiohttp import web
 from ..audit.actor import Actor
 from .problems import Problem
 
-__all__ = ["ACTOR_HEADER", "REASON_HEADER", "Actor", "actor_of", "plain_text"]
+__all__ = ["ACTOR_HEADER", "REASON_HEADER", "Actor", "actor_of", "asker_of", "enters", "plain_text"]
 
 ACTOR_HEADER = "Safe-Community-Actor"
 REASON_HEADER = "Safe-Community-Reason"
 _LONGEST_NAME = 200
 _LONGEST_REASON = 500
 _NOBODY = "recorder token"
+_ENTERED = web.RequestKey("entered", Actor)
 
 # Visible ASCII and spaces; every percent sign begins an octet (RFC 3986 §2.1).
 _ENCODED = re.compile(r"(?:[ !-$&-~]|%[0-9A-Fa-f]{2})*")
@@ -29,6 +30,19 @@ def actor_of(request: web.Request) -> Actor:
     """Who asks. Raises Problem `bad_actor`."""
     name = _header(request, ACTOR_HEADER, _LONGEST_NAME)
     return Actor(name or _NOBODY, _header(request, REASON_HEADER, _LONGEST_REASON))
+
+
+def enters(request: web.Request, actor: Actor) -> None:
+    """Remembers whom a ticket has let in."""
+    request[_ENTERED] = actor
+
+
+def asker_of(request: web.Request) -> Actor:
+    """Who asks, by ticket or by token, as far as it can be said."""
+    try:
+        return request[_ENTERED] if _ENTERED in request else actor_of(request)
+    except Problem:
+        return Actor(_NOBODY)
 
 
 def plain_text(text: str, longest: int) -> str | None:

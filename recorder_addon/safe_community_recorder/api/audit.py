@@ -1,6 +1,7 @@
 """The audit log over HTTP: read it, have it as a table, and add what only the integration knows."""
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from itertools import batched
@@ -15,8 +16,11 @@ from ..audit.record import Noted, Record
 from .actor import ACTOR_HEADER, actor_of, plain_text
 from .auditor import Auditor, Outcome
 from .body import instant_of, json_object, text_of
+from .clip_response import break_off
 from .problems import Problem
 from .ranges import asked_instant, asked_number
+
+_LOGGER = logging.getLogger(__name__)
 
 _PATH = "/api/v1/audit"
 _PAGE = 100
@@ -83,9 +87,14 @@ class AuditHandlers:
         except OSError as error:
             raise _unreadable(error) from error
         await response.prepare(request)
-        while part:
-            await response.write(part)
-            part = await asyncio.to_thread(next, parts, b"")
+        try:
+            while part:
+                await response.write(part)
+                part = await asyncio.to_thread(next, parts, b"")
+        except OSError as error:
+            if not isinstance(error, ConnectionError):
+                _LOGGER.warning("table of the audit log broken off", extra={"problem": error.strerror})
+            break_off(request)
         await response.write_eof()
         return response
 

@@ -5,11 +5,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
 
 from .. import utc
-from ..audit.actor import Actor
+from ..audit.actor import RECORDER, Actor
 from ..audit.log import AuditLog
 from ..audit.record import Noted, check
 from .problems import Problem
@@ -23,9 +25,20 @@ _SAME_LOOK_S = 600.0
 _MOST_LOOKS = 10_000
 _WRITE_S = 5.0
 _AGAIN_S = 5.0
-_MOST_UNWRITTEN = 1_000
+_MOST_UNWRITTEN = 10_000
+_LATE_S = 1.0
 _LEAP_US = 86_400 * utc.SECOND_US
 _TRUSTED_AFTER_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A record of what has happened, and when."""
+
+    event: str
+    content: dict[str, object]
+    since_s: float
+    at_us: int
 
 
 class Auditor:
@@ -36,7 +49,9 @@ class Auditor:
         self._steady_s = steady_s
         # By what a look is: when its record was asked for, and the record. The oldest first.
         self._looks: dict[tuple[object, ...], tuple[float, asyncio.Task[Noted]]] = {}
-        self._unwritten: deque[tuple[str, dict[str, object]]] = deque()
+        self._unwritten: deque[_Told] = deque()
+        self._lost = 0
+        self._closing = asyncio.Event()
         self._catching_up: asyncio.Task[None] | None = None
         self._works: set[asyncio.Task[Any]] = set()
         self._trusted_since_s = steady_s()
@@ -79,7 +94,7 @@ class Auditor:
     ) -> None:
         """Notes that somebody looks: one record for all requests of the same look within ten minutes.
 
-        `kind` is clip, snapshot, strip, timelapse, live, hls, export or audit. Raises Problem `audit_unavailable`.
+        `kind` is clip, snapshot, strip, timelapse, live, hls or audit. Raises Problem `audit_unavailable`.
         """
         now_s = self._steady_s()
         key = (kind, actor, camera_id, start_us, end_us, outcome)
@@ -116,6 +131,7 @@ class Auditor:
         """Notes what has happened anyway. Never waits or raises: what the disk does not take now is tried again."""
         if len(self._unwritten) >= _MOST_UNWRITTEN:
             _LOGGER.error("audit log has not been written for long; a record is lost", extra={"record": event})
+            self._lost += 1
             return
         content = _content(actor, camera_id, start_us, end_us, outcome, details)
         try:
@@ -124,7 +140,7 @@ class Auditor:
             # It would keep all others from being written.
             _LOGGER.exception("audit record is none", extra={"record": event})
             return
-        self._unwritten.append((event, content))
+        self._unwritten.append(self._told(event, content))
         if self._catching_up is None or self._catching_up.done():
             self._catching_up = asyncio.create_task(self._catch_up())
 
@@ -156,6 +172,7 @@ class Auditor:
 
     async def close(self) -> bool:
         """Writes what is still to be written, and no more; False if a write hangs in the disk."""
+        self._closing.set()
         works: list[asyncio.Task[Any]] = [*self._works, *(() if self._catching_up is None else (self._catching_up,))]
         if works:
             await asyncio.wait(works, timeout=_WRITE_S)
@@ -166,19 +183,29 @@ class Auditor:
             _LOGGER.error("audit records are lost: the disk does not take them", extra=lost)
         return await asyncio.to_thread(self.log.close)
 
+    def _told(self, event: str, content: dict[str, object]) -> _Told:
+        return _Told(event, content, self._steady_s(), time.time_ns() // 1_000)
+
     async def _catch_up(self) -> None:
         while self._unwritten:
-            event, content = self._unwritten[0]
+            told = self._unwritten[0]
+            if self._steady_s() - told.since_s > _LATE_S:
+                told.content["happened"] = utc.to_text(told.at_us)
             try:
-                await asyncio.wrap_future(self.log.submit(event, content))
+                await asyncio.wrap_future(self.log.submit(told.event, told.content))
             except OSError as error:
-                now = utc.to_text(time.time_ns() // 1_000)
-                for _, late in self._unwritten:
-                    late.setdefault("happened", now)
                 _LOGGER.error("audit log cannot be written; it is tried again", extra={"problem": error.strerror})
-                await asyncio.sleep(_AGAIN_S)
-            else:
-                self._unwritten.popleft()
+                if self._closing.is_set():
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_AGAIN_S):
+                        await self._closing.wait()
+                continue
+            self._unwritten.popleft()
+            if self._lost:
+                content = _content(RECORDER, None, None, None, "failed", {"records": self._lost})
+                self._unwritten.append(self._told("records_lost", content))
+                self._lost = 0
 
     def _looked(self, key: tuple[object, ...], task: asyncio.Task[Noted]) -> None:
         if (task.cancelled() or task.exception() is not None) and key in self._looks and self._looks[key][1] is task:

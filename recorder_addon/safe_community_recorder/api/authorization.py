@@ -13,7 +13,7 @@ from aiohttp.typedefs import Middleware
 
 from .. import utc
 from ..archive.timeline import Span
-from .actor import Actor, actor_of
+from .actor import Actor, actor_of, enters
 from .problems import Handler, Problem
 
 LIVE_LIFETIME_S = 24 * 3600
@@ -104,7 +104,9 @@ class Entrance:
         ticket = self.tickets.read(auth, request.match_info["camera_id"], int(time.time()))
         if ticket is None:
             raise _unauthorized()
-        return Looker(Actor(f"ticket {ticket.id}"), ticket, auth)
+        actor = Actor(f"ticket {ticket.id}")
+        enters(request, actor)
+        return Looker(actor, ticket, auth)
 
 
 def _content(ticket: Ticket) -> str:
@@ -115,7 +117,9 @@ def _content(ticket: Ticket) -> str:
 def has_token(request: web.Request, token: str) -> bool:
     """True if the request carries the bearer token."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    # Octets that are no UTF-8 come as surrogates.
+    given_bytes = given.strip().encode(errors="surrogateescape")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given_bytes, token.encode())
 
 
 def require(allowed: bool) -> None:

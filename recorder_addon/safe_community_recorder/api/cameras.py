@@ -90,6 +90,7 @@ async def _recorded[T](
         # An id that is none is not taken down: only the camera file says how long one may be.
         told = camera_id if former is not None else None
         auditor.tell("camera_changed", actor, camera_id=told, outcome="failed", code=problem.code)
+        problem.noted = True
         raise
     new = _camera(file, camera_id)
     changed = camera_changes(former, new)

@@ -73,7 +73,7 @@ class ClipHandlers:
         except NoFootageError as error:
             # What is past its days may be there, but nobody may see it any more.
             await look(outcome="failed" if self._archive.shown(camera_id, within) else "refused")
-            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", str(error)) from error
+            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", str(error), noted=True) from error
         await look()
         return clip
 

@@ -13,16 +13,12 @@ from aiohttp import web
 from .. import utc
 from ..archive.archive import Archive
 from ..archive.timeline import Span
-from ..audit.actor import Actor
+from ..audit.actor import RECORDER, Actor
 from ..evidence.contents import Item, Language, PackedFile, Trace
-from ..evidence.exports import (
-    Asked,
-    Exports,
-    NotNotedError,
-    TooManyError,
-    UnknownExportError,
-)
+from ..evidence.entries import UnknownExportError
+from ..evidence.exports import Asked, Exports, TooManyError
 from ..evidence.making import Progress
+from ..evidence.record import NotNotedError
 from ..evidence.register import Export
 from ..evidence.signature import KeyUnusableError, PublicKey
 from .actor import actor_of
@@ -74,13 +70,14 @@ class ExportHandlers:
         if not [item for item in asked.items if (await self._archive.timeline(item.camera_id, item.span))[0]]:
             detail = "there is no footage of anything that was asked for"
             self._refuse(asked, "no_footage")
-            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", detail)
+            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", detail, noted=True)
         try:
             export = await self._change(self._exports.ask(asked))
         except TooManyError as error:
             self._refuse(asked, "too_many_exports")
             detail = "enough packages wait to be made; ask again when one of them is"
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_exports", detail, {"Retry-After": "60"}) from error
+            headers = {"Retry-After": "60"}
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_exports", detail, headers, noted=True) from error
         except KeyUnusableError as error:
             self._refuse(asked, "evidence_key_unusable")
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "evidence_key_unusable", str(error)) from error
@@ -223,9 +220,10 @@ class Recorded:
         *,
         recipient: str | None = None,
         sha256: str | None = None,
+        sums_sha256: str | None = None,
     ) -> Trace:
         """Writes a record. Raises NotNotedError."""
-        details = {"number": number, "recipient": recipient, "sha256": sha256}
+        details = {"number": number, "recipient": recipient, "sha256": sha256, "sums_sha256": sums_sha256}
         told: dict[str, Any] = {name: value for name, value in details.items() if value is not None}
         try:
             noted = await self._auditor.note(event, actor, **_where(item), **told)
@@ -236,6 +234,10 @@ class Recorded:
     def tell_failure(self, actor: Actor, number: str, failure: str, problem: str) -> None:
         """Has a record written as soon as the disk takes it."""
         self._auditor.tell("export_failed", actor, outcome="failed", number=number, failure=failure, problem=problem)
+
+    def tell_new_key(self, fingerprint: str) -> None:
+        """The same: there were packages, and from now on another key signs them."""
+        self._auditor.tell("evidence_key_made", RECORDER, sha256=fingerprint)
 
 
 def export_json(export: Export, progress: Progress | None) -> dict[str, object]:

@@ -47,7 +47,7 @@ _NAMED = re.compile(r"\d{8}T\d{6}\.\d{6}Z", re.ASCII)
 _BYTES = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
 _DISK_S = 5.0
 _BLOCKING_TARGETS = 3
-# A window that begins anew after a restart goes on with higher numbers, if segments last half a second or longer and
+# A window that begins anew after a restart goes on with higher numbers, as live segments last half a second or longer;
 # discontinuities are half a minute apart.
 _NUMBERED_FROM_S = 1_735_689_600  # 2025
 _PER_SECOND = 2
@@ -118,7 +118,7 @@ class HlsHandlers:
         if not files:
             # What is past its days may be there, but nobody may see it any more.
             await look(outcome="failed" if self._archive.shown(camera_id, within) else "refused")
-            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "no footage in this range")
+            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "no footage in this range", noted=True)
         await look()
         text = await asyncio.to_thread(recorded_playlist, _named(files), within.start_us, looker.auth)
         return _playlist(text)
@@ -164,7 +164,17 @@ class HlsHandlers:
         wanted = regions(file, self._opened(looker, file), start, end)
         if not wanted:
             raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "these bytes are not of footage that may be shown now")
+        await self._look(looker, camera_id, file)
         return await _send(request, path, file, wanted, start, end)
+
+    async def _look(self, looker: Looker, camera_id: str, file: RecordingFile) -> None:
+        """Notes a look at a piece: the same as that of its playlist; by the token, at the recording. Raises Problem."""
+        if looker.ticket is None:
+            await self._auditor.look("hls", looker.actor, camera_id, file.start_us)
+        elif (span := looker.ticket.span) is None:
+            await self._auditor.look("live", looker.actor, camera_id)
+        else:
+            await self._auditor.look("hls", looker.actor, camera_id, span.start_us, span.end_us)
 
     async def _read(self, camera_id: str, edge: _Edge) -> asyncio.Event | None:
         """Brings a camera's window up to date, once however many ask; what is set when there is more."""
@@ -172,13 +182,14 @@ class HlsHandlers:
         async with edge.reading:
             written = self._archive.written(camera_id)
             if written is None or written is not edge.read:
+                # Also if it fails: those who wait here need not all wait for the same disk.
+                edge.read = written
                 try:
                     # Footage may be ahead of the clock for a while, after that was set back.
                     within = Span(now_us - _LISTED_US, now_us + DAY_US)
                     async with asyncio.timeout(_DISK_S):
                         files = await self._archive.files(camera_id, within)
                     edge.window.take(_named(files), within.start_us)
-                    edge.read = written
                 except (TimeoutError, OSError, SQLAlchemyError) as error:
                     _LOGGER.warning("live playlist not renewed", extra={"camera": camera_id, "problem": str(error)})
             edge.window.forget(now_us - _LISTED_US)

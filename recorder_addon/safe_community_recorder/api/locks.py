@@ -104,6 +104,7 @@ class LockHandlers:
         except Problem as problem:
             outcome: Outcome = "refused" if problem.code == "past_days" else "failed"
             self._tell("lock_made", actor, lock, outcome, code=problem.code)
+            problem.noted = True
             raise
         self._tell("lock_made", actor, lock, "done", lock_reason=lock.reason, expires=utc.to_text(lock.expires_us))
         return lock
@@ -132,19 +133,20 @@ class LockHandlers:
             changed["reason"] = [former.reason, lock.reason]
         if lock.expires_us != former.expires_us:
             changed["expires"] = [utc.to_text(former.expires_us), utc.to_text(lock.expires_us)]
-        await self._auditor.note(
-            event,
-            actor,
-            camera_id=lock.camera_id,
-            start_us=lock.start_us,
-            end_us=lock.end_us,
-            lock=lock.id,
-            changed=changed,
-        )
         try:
+            await self._auditor.note(
+                event,
+                actor,
+                camera_id=lock.camera_id,
+                start_us=lock.start_us,
+                end_us=lock.end_us,
+                lock=lock.id,
+                changed=changed,
+            )
             await self._put(lock)
         except Problem as problem:
             self._tell(event, actor, lock, "failed", code=problem.code)
+            problem.noted = True
             raise
 
     def _tell(self, event: str, actor: Actor, lock: Lock, outcome: Outcome, **details: Value) -> None:

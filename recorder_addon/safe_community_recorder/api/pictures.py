@@ -154,7 +154,8 @@ class PictureHandlers:
         if keyframe is None:
             if not self._archive.shown(camera_id, Span(at_us, at_us + 1)):
                 await self._auditor.look("snapshot", actor, camera_id, at_us, at_us, outcome="refused")
-                raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "the footage of this instant is past its days")
+                detail = "the footage of this instant is past its days"
+                raise Problem(HTTPStatus.NOT_FOUND, "no_footage", detail, noted=True)
             _, gaps = await self._archive.timeline(camera_id, Span(at_us, at_us + 1))
             if gaps:
                 cause = gaps[0].cause.value

@@ -12,7 +12,10 @@ type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Problem(Exception):
-    """An answer that says what was expected, what came, and what to do; `more` are members of its code's own."""
+    """An answer that says what was expected, what came, and what to do; `more` are members of its code's own.
+
+    `noted` says that the audit log has a record of it already.
+    """
 
     def __init__(
         self,
@@ -21,6 +24,8 @@ class Problem(Exception):
         detail: str,
         headers: Mapping[str, str] | None = None,
         more: Mapping[str, str] | None = None,
+        *,
+        noted: bool = False,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -28,6 +33,7 @@ class Problem(Exception):
         self.detail = detail
         self.headers = headers or {}
         self.more = more or {}
+        self.noted = noted
 
     def response(self) -> web.Response:
         """As application/problem+json."""

@@ -25,6 +25,14 @@ def asked_range(request: web.Request, longest_us: int) -> Span:
     return Span(start_us, end_us)
 
 
+def told_range(request: web.Request) -> tuple[int | None, int | None]:
+    """What the query says of a range or an instant, as far as it can be read."""
+    if "at" in request.query:
+        at_us = _read(request, "at")
+        return at_us, at_us
+    return _read(request, "start"), _read(request, "end")
+
+
 def asked_number(request: web.Request, name: str, default: int, least: int, most: int) -> int:
     """A whole number of the query. Raises Problem."""
     text = request.query.get(name)
@@ -45,6 +53,13 @@ def asked_flag(request: web.Request, name: str, *, default: bool) -> bool:
     if text not in ("true", "false"):
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", f"{name}: true or false was expected, not {text[:20]!r}")
     return text == "true"
+
+
+def _read(request: web.Request, name: str) -> int | None:
+    try:
+        return asked_instant(request, name)
+    except Problem:
+        return None
 
 
 def asked_instant(request: web.Request, name: str) -> int:

@@ -37,6 +37,7 @@ from .probe import ProbeHandlers
 from .problems import Problem, problems
 from .ranges import DAY_US, asked_range
 from .refusals import Refusals
+from .searches import Searches
 from .storage import StorageHandlers, storage_json
 
 _LOGGER = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def build_app(services: Services) -> web.Application:
             problems,
             refusals.middleware(),
             authorization(services.identity.token, _OPEN_PATHS, LiveHandlers.OWN_CHECK | HlsHandlers.OWN_CHECK),
+            Searches(services.auditor).middleware(),
         ]
     )
     handlers = _Handlers(services)
@@ -208,7 +210,9 @@ class _Handlers:
         return socket
 
     async def shut_down(self, _app: web.Application) -> None:
-        """Lets the listeners go, so that the server stops at once."""
+        """Lets listeners and live viewers go, so that the server stops at once."""
+        for camera in self._services.cameras.values():
+            camera.live.end()
         for socket in list(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the recorder stops")
 

@@ -16,17 +16,18 @@ _SHOWN = 100
 
 
 def verify(data: Path, seen: Noted | None) -> int:
-    """Prints what is wrong, the first record first. Exit code 0, or 1 if anything is. Raises OSError."""
+    """Prints what is found, the first record first. Exit code 0, or 1 if anything is wrong. Raises OSError."""
     _must_exist(data)
     findings = findings_of(data, seen)
+    wrong = sum(not finding.harmless for finding in findings)
     for finding in findings[:_SHOWN]:
         print(finding)
     if len(findings) > _SHOWN:
         print(f"… and {len(findings) - _SHOWN} more")
     head = files.read_head(data)
     last = "" if head is None else f"; the last record is {head.number}:{head.hash}"
-    print(f"{len(findings) or 'nothing'} wrong{last}", file=sys.stderr)
-    return 1 if findings else 0
+    print(f"{wrong or 'nothing'} wrong{last}", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 def export(data: Path, csv: str | None) -> int:

@@ -45,6 +45,7 @@ class AuditLog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self._last: Noted | None = None
         self._file: LogFile | None = None
+        self._torn_bytes = 0
 
     @property
     def data(self) -> Path:
@@ -148,7 +149,7 @@ class AuditLog:
         return list(wanted[len(those) :])
 
     def _resume(self, head_file: int) -> None:
-        """Finds out where the log ends. What a power cut tore off is cut off; what somebody took away is recorded."""
+        """Finds out where the log ends. What a power cut tore is cut off, what somebody took away is missed: told."""
         if self._last is not None:
             return
         folder = files.directory(self._data)
@@ -156,9 +157,13 @@ class AuditLog:
         if not folder.exists():
             folder.mkdir(0o700)
             files.sync_directory(self._data)
-        self._file, last = _end(folder)
+        self._file, last, torn_bytes = _end(folder)
+        self._torn_bytes += torn_bytes
         head = files.read_head(self._data)
         self._last = last
+        if self._torn_bytes:
+            self._tell("audit_torn", {"bytes": self._torn_bytes}, head_file)
+            self._torn_bytes = 0
         if head is None and last.number == 0:
             return
         if head is not None and (head.number < last.number or head == last):
@@ -167,8 +172,11 @@ class AuditLog:
         if head is not None:
             damage |= {"expected_number": head.number, "expected_hash": head.hash}
         _LOGGER.error("the audit log does not end as it was written", extra=damage)
-        told = _Wanted(self._now_us(), "audit_damaged", {"outcome": "failed", "details": damage}, Future())
-        self._write([told], head_file)
+        self._tell("audit_damaged", damage, head_file)
+
+    def _tell(self, event: str, details: Mapping[str, object], head_file: int) -> None:
+        content = {"actor": "recorder", "outcome": "failed", "details": details}
+        self._write([_Wanted(self._now_us(), event, content, Future())], head_file)
 
     def _trim(self) -> int:
         now_us = self._now_us()
@@ -188,30 +196,36 @@ class AuditLog:
             told = _Wanted(now_us, "audit_trimmed", content, Future())
             self._write_all([told])
             told.future.result()
-            file.path.unlink()
+            with files.writing(self._data):
+                file.path.unlink()
             files.sync_directory(folder)
             done += 1
         return done
 
 
-def _end(folder: Path) -> tuple[LogFile | None, Noted]:
-    """The newest file, and the last record; a torn line is cut off, files without a record are taken away."""
+def _end(folder: Path) -> tuple[LogFile | None, Noted, int]:
+    """The newest file, the last record, and the bytes of a torn line, which is cut off.
+
+    Files without a record are taken away.
+    """
+    torn_bytes = 0
     for file in reversed(files.files_in(folder)):
         with open(file.path, "r+b") as stream:
             size = os.fstat(stream.fileno()).st_size
             whole = files.whole_bytes(stream, size)
             if whole < size:
+                torn_bytes += size - whole
                 stream.truncate(whole)
                 os.fsync(stream.fileno())
             for line in files.lines_backwards(stream, whole):
                 try:
-                    return file, read(line).noted
+                    return file, read(line).noted, torn_bytes
                 except DamagedError:
                     # Its number is that of its line. `verify` tells of it.
                     count = sum(1 for _ in files.lines(stream, whole))
-                    return file, Noted(file.first + count - 1, link_of(line))
+                    return file, Noted(file.first + count - 1, link_of(line)), torn_bytes
         file.path.unlink()
-    return None, Noted(0, BEGINNING)
+    return None, Noted(0, BEGINNING), torn_bytes
 
 
 def _last_link(file: LogFile) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 
 from .. import utc
@@ -11,7 +12,9 @@ from .record import Record
 COLUMNS = ("number", "time", "event", "outcome", "actor", "reason", "camera", "start", "end", "details", "hash")
 # With the mark at its beginning, spreadsheets read UTF-8 as UTF-8.
 _MARK = "\ufeff"
-_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What a spreadsheet computes: at the beginning of a cell, and behind what it may itself take for the end of one. Where
+# numbers have a decimal comma, as in Lithuania and Latvia, that is a semicolon.
+_FORMULA = re.compile(r'(^|[;\t\r\n])(?=[\s"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])')
 _OWN_COLUMN = frozenset({"outcome", "actor", "reason", "camera_id", "start", "end"})
 
 
@@ -47,7 +50,7 @@ def _cells(record: Record) -> list[str]:
 
 def _harmless(text: str) -> str:
     """With an apostrophe in front, a spreadsheet shows what it would otherwise compute."""
-    return f"'{text}" if text.startswith(_OF_FORMULAS) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def _line(cells: Iterable[str]) -> str:

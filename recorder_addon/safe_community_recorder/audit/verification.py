@@ -12,10 +12,14 @@ from .trimming import is_past
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong, and with which record: its number as it should be."""
+    """What is wrong, and with which record: its number as it should be.
+
+    `harmless` where nobody did anything: what was being written when the recorder broke off.
+    """
 
     number: int
     text: str
+    harmless: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -51,6 +55,7 @@ def _verify(log: Snapshot, seen: Noted | None) -> Iterator[Finding]:
     kept = [noted for noted in (log.head, seen) if noted is not None]
     hashes: dict[int, set[str]] = {noted.number: set() for noted in kept}
     inside: list[Finding] = []
+    whole = True
     for line, whole, place in _lines(log):
         record = _read(line) if whole else None
         if walk.expected == 0:
@@ -58,6 +63,10 @@ def _verify(log: Snapshot, seen: Noted | None) -> Iterator[Finding]:
         if record is not None and record.number in hashes:
             hashes[record.number].add(record.hash)
         inside += _step(walk, record, place if whole else f"{place}, is torn")
+    if not whole and log.head is not None and walk.expected - 1 > log.head.number:
+        # Only behind the head: what had been told of before was whole.
+        text = "a record was being written when the recorder broke off; nobody had been told of it"
+        inside[-1] = Finding(walk.expected - 1, text, harmless=True)
     yield from _beginning(walk)
     yield from inside
     last = max(walk.expected - 1, 0)
