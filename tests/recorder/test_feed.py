@@ -4,16 +4,19 @@ import asyncio
 import random
 import time
 from bisect import bisect_left
+from collections.abc import Callable
 from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safe_community_recorder.cause import Cause
 from safe_community_recorder.ingest.feed import Backoff, Connection, Feed, FeedState, Turns
 from safe_community_recorder.ingest.native_source import NativeSource
-from safe_community_recorder.ingest.source import Address
+from safe_community_recorder.ingest.source import Address, SourceError, Way
 from safe_community_recorder.ingest.ways import Ways
+from safe_community_recorder.media.video import AccessUnit
 from tests.cameras.background import Background
 from tests.cameras.quirks import Login
 from tests.cameras.scripted import ScriptedCamera
@@ -178,3 +181,66 @@ def test_a_password_that_is_refused_is_not_tried_for_the_sub_stream_as_well(reco
         recorder.write_camera_file([{"id": "stop", "url": camera.url, "detect_url": camera.url}])
         wait_until(lambda: camera.seen.count("PLAY") == 2)
         assert camera.seen.connections == 3
+
+
+class Scripted:
+    """A source that gives out what it is told to, and then ends."""
+
+    def __init__(self, units: list[AccessUnit], cause: Cause) -> None:
+        self._units = units
+        self._cause = cause
+        self.way = Way.NATIVE
+        self.lost_packets = 0
+        self.sound = None
+        self.transcodes = False
+
+    async def run(self, deliver: Callable[[AccessUnit], None]) -> None:
+        for unit in self._units:
+            deliver(unit)
+        raise SourceError(self._cause, "the end")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_defect_in_what_takes_the_pictures_costs_seconds_and_not_the_recording(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("safe_community_recorder.ingest.feed._FIRST_PAUSE_S", 0.01)
+    taken: list[AccessUnit] = []
+    states: list[FeedState] = []
+
+    enough = asyncio.Event()
+
+    def take(unit: AccessUnit) -> None:
+        taken.append(unit)
+        if len(taken) == 9:
+            enough.set()
+        if len(taken) == 3:
+            raise RuntimeError("a defect")
+
+    feed = Feed("stop", [lambda: Scripted(list(encode(10).units[:5]), Cause.CAMERA_UNREACHABLE)], take, states.append)
+    task = asyncio.create_task(feed.run())
+    async with asyncio.timeout(60):
+        await enough.wait()
+    task.cancel()
+    connections = [(state.connection, state.cause) for state in states]
+    assert (Connection.UNREACHABLE, Cause.RECORDER_FAILED) in connections
+    assert connections.count((Connection.CONNECTED, None)) >= 2
+
+
+async def test_a_refused_password_is_not_tried_again_at_once() -> None:
+    attempts = 0
+
+    def connect() -> Scripted:
+        nonlocal attempts
+        attempts += 1
+        return Scripted([], Cause.AUTHENTICATION_REFUSED)
+
+    states: list[FeedState] = []
+    task = asyncio.create_task(Feed("stop", [connect], lambda _: None, states.append).run())
+    # Where a camera is only away, the second try comes within one.
+    await asyncio.sleep(2)
+    task.cancel()
+    assert attempts == 1
+    assert states[-1].connection is Connection.REFUSED
