@@ -135,13 +135,11 @@ async def test_what_has_happened_anyway_is_kept_until_the_disk_takes_it(
 ) -> None:
     monkeypatch.setattr("safe_community_recorder.api.auditor._AGAIN_S", 0.05)
     data = tmp_path / "data"
-    now = [0.0]
-    auditor = Auditor(AuditLog(data), lambda: now[0])
+    auditor = Auditor(AuditLog(data))
     auditor.tell("lock_made", Actor("Aldona"))
     auditor.tell("lock_made", Actor("what no log can hold: \ud800"))
     auditor.tell("lock_released", Actor("Aldona"))
     await asyncio.sleep(0.2)
-    now[0] = 7.0
     data.mkdir()
     assert await auditor.close()
     first, second = every(data, Wanted())

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -51,6 +52,7 @@ class Auditor:
         self._looks: dict[tuple[object, ...], tuple[float, asyncio.Task[Noted]]] = {}
         self._unwritten: deque[_Told] = deque()
         self._lost = 0
+        self._failed_s = -math.inf
         self._closing = asyncio.Event()
         self._catching_up: asyncio.Task[None] | None = None
         self._works: set[asyncio.Task[Any]] = set()
@@ -189,12 +191,13 @@ class Auditor:
     async def _catch_up(self) -> None:
         while self._unwritten:
             told = self._unwritten[0]
-            if self._steady_s() - told.since_s > _LATE_S:
+            if told.since_s <= self._failed_s or self._steady_s() - told.since_s > _LATE_S:
                 told.content["happened"] = utc.to_text(told.at_us)
             try:
                 await asyncio.wrap_future(self.log.submit(told.event, told.content))
             except OSError as error:
                 _LOGGER.error("audit log cannot be written; it is tried again", extra={"problem": error.strerror})
+                self._failed_s = self._steady_s()
                 if self._closing.is_set():
                     return
                 with suppress(TimeoutError):
