@@ -6,6 +6,7 @@ from pathlib import Path
 from safe_community_recorder.archive.timeline import Gap
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.evidence.contents import (
+    NOT_RECORDED,
     UNEXPLAINED,
     PackedFile,
     clock_source,
@@ -82,6 +83,22 @@ def test_the_register_remembers_everything_and_passes_over_what_a_power_cut_left
     final = Register(tmp_path)
     final.load()
     assert final.exports == [done, failed, third]
+
+
+def test_a_number_is_taken_before_its_request_is_on_the_record(tmp_path: Path) -> None:
+    register = Register(tmp_path)
+    request = replace(REQUEST, number="2026-0001", trace=NOT_RECORDED)
+    reserved = Export(request, State.FAILED, NOON_US, Failure.AUDIT_UNAVAILABLE, "it did not get on the record")
+    register.put(reserved)
+    again = Register(tmp_path)
+    again.load()
+    assert again.exports == [reserved]
+    assert again.next_number(2026) == "2026-0002"
+    recorded = Export(replace(REQUEST, number="2026-0001"), changed_us=NOON_US)
+    again.put(recorded)
+    final = Register(tmp_path)
+    final.load()
+    assert final.exports == [recorded]
 
 
 def test_numbers_of_a_year_never_end(tmp_path: Path) -> None:

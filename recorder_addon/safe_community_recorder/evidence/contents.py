@@ -43,6 +43,10 @@ class Trace:
     hash: str
 
 
+NOT_RECORDED = Trace(0, "")
+"""There is no record of it yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asks for, why and for whom. The protocol is written in `language`."""

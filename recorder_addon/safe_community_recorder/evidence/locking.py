@@ -46,6 +46,11 @@ class Locking:
                 _LOGGER.warning("footage not locked", extra={"number": request.number, "problem": str(error)})
                 return
 
+    async def lock_if_not(self, request: Request) -> None:
+        """Locks what is asked for, unless it was locked before."""
+        if not any(lock.id.startswith(f"{_PREFIX}{request.number}-") for lock in self._archive.locks()):
+            await self.lock(request)
+
     def numbers(self) -> set[str]:
         """The packages that have locks."""
         return {lock.id.rpartition("-")[0].removeprefix(_PREFIX) for lock in self._held()}

@@ -47,7 +47,7 @@ class FailedError(Exception):
 
 @dataclass(slots=True)
 class Progress:
-    """How far a package is. Bytes; `total_bytes` is 0 until it is known."""
+    """How far a package is: bytes of its clips; `total_bytes` is 0 until it is known."""
 
     done_bytes: int = 0
     total_bytes: int = 0
@@ -129,10 +129,10 @@ class Making:
         workshop, request = self._workshop, self.request
         self.progress = Progress(0, total_bytes, steady_us())
         created_us = workshop.host.utc_us()
-        pace = Pace(self._unwanted, self._advanced)
+        maker, pace = workshop.maker(self._key.public.fingerprint), Pace(self._unwanted)
         file = await self._in_thread(partial(workshop.shelf.begin, request.number))
         try:
-            package = Package(file, request, workshop.maker(self._key.public.fingerprint), created_us, pace)
+            package = Package(file, request, maker, created_us, pace, self._advanced)
             packed = [await self._item(package, item) for item in request.items]
             sums_sha256 = await self._in_thread(partial(package.finish, packed, self._key))
             size_bytes = await self._in_thread(partial(_closed, file))

@@ -41,13 +41,11 @@ class Pace:
     def __init__(
         self,
         cancel: Event,
-        on_bytes: Callable[[int], None],
         *,
         most_bytes_a_second: int = _MOST_BYTES_A_SECOND,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cancel = cancel
-        self._on_bytes = on_bytes
         self._most_bytes_a_second = most_bytes_a_second
         self._clock_s = clock_s
         self.begin()
@@ -58,7 +56,6 @@ class Pace:
 
     def turn(self, done_bytes: int) -> None:
         """To be called after some bytes. Raises UnwantedError."""
-        self._on_bytes(done_bytes)
         took_s = self._clock_s() - self._since_s
         if self._cancel.wait(max(min(took_s, _LONGEST_PAUSE_S), done_bytes / self._most_bytes_a_second - took_s)):
             raise UnwantedError
@@ -66,14 +63,26 @@ class Pace:
 
 
 class Package:
-    """A package that is being written into a new file. Raises OSError, and UnwantedError by its pace."""
+    """A package that is being written into a new file. Raises OSError, and UnwantedError by its pace.
 
-    def __init__(self, file: BinaryIO, request: Request, maker: Maker, created_us: int, pace: Pace) -> None:
+    `on_clip_bytes` hears how many bytes of clips have been written since it was last told.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        request: Request,
+        maker: Maker,
+        created_us: int,
+        pace: Pace,
+        on_clip_bytes: Callable[[int], None] = lambda _written: None,
+    ) -> None:
         self._file = file
         self._request = request
         self._maker = maker
         self._created_us = created_us
         self._pace = pace
+        self._on_clip_bytes = on_clip_bytes
         self._zip = ZipWriter(file, dos_time(utc.from_us(created_us)))
         self._files: list[PackedFile] = []
         self._unsynced = self._synced = 0
@@ -85,7 +94,7 @@ class Package:
 
     def add_clip(self, name: str, clip: Clip) -> PackedFile:
         """A clip's bytes, exactly as they are played."""
-        return self._add(name, clip.size, clip_parts(clip))
+        return self._add(name, clip.size, self._told(clip_parts(clip)))
 
     def add(self, name: str, data: bytes) -> PackedFile:
         """A small file."""
@@ -124,6 +133,11 @@ class Package:
             if self._unsynced >= _SYNC_BYTES:
                 self._sync()
             self._pace.turn(size)
+
+    def _told(self, parts: Iterable[Buffer]) -> Iterator[Buffer]:
+        for part in parts:
+            yield part
+            self._on_clip_bytes(memoryview(part).nbytes)
 
     def _sync(self) -> None:
         self._file.flush()

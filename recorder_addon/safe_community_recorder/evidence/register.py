@@ -113,7 +113,8 @@ class Register:
     def put(self, export: Export) -> None:
         """Adds an entry, or what has become of one. Raises OSError, and then nothing has changed."""
         known = self._exports.get(export.number)
-        content = _change(export) if known is not None else {**_asked(export.request), **_change(export)}
+        is_told = known is not None and known.request == export.request
+        content = _change(export) if is_told else {**_asked(export.request), **_change(export)}
         line = b"\n" + json.dumps(content, ensure_ascii=False).encode() + b"\n"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(self._path, flags, 0o600)
@@ -130,8 +131,7 @@ class Register:
         self._exports[export.number] = export
 
     def _take(self, entry: Mapping[str, Any]) -> None:
-        known = self._exports.get(entry["export"])
-        export = known or Export(_read_request(entry))
+        export = Export(_read_request(entry)) if "items" in entry else self._exports[entry["export"]]
         result = entry.get("result")
         self._exports[export.number] = replace(
             export,

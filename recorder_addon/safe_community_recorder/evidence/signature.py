@@ -64,8 +64,8 @@ class SigningKey:
         return self.key.sign(data)
 
 
-def load_key(data: Path) -> SigningKey:
-    """The key kept in this directory; made where there is none. Raises KeyUnusableError and OSError.
+def load_key(data: Path) -> tuple[SigningKey, bool]:
+    """The key kept in this directory, and whether it had to be made. Raises KeyUnusableError and OSError.
 
     One that is damaged is never replaced: nobody could tell any more that what was signed before is the recorder's.
     """
@@ -73,14 +73,17 @@ def load_key(data: Path) -> SigningKey:
     try:
         pem = path.read_bytes()
     except FileNotFoundError:
-        return _make(path)
+        return _make(path), True
+    if path.stat().st_mode & 0o077:
+        # As a restored backup may leave it.
+        path.chmod(0o600)
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyUnusableError(f"{path} is damaged; put it back from a backup") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyUnusableError(f"{path} holds another kind of key; Ed25519 was expected")
-    return SigningKey(key)
+    return SigningKey(key), False
 
 
 def read_public_key(pem: bytes) -> PublicKey:
