@@ -1,8 +1,10 @@
 """Archives in the test's own process, with real files and a real index."""
 
 import asyncio
+import inspect
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from tests.recorder.footage import PICTURE_90K, encode
 S = utc.SECOND_US
 DAY = 86_400 * S
 ALWAYS = Span(0, 4_000_000_000 * S)
+
+type Open = Callable[..., Awaitable[Archive]]
+"""Opens and starts an archive, as `Folder.open` does."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +63,38 @@ def group(start_us: int, pictures: int = 10, clock: ClockSource = ClockSource.AR
     return Group(encode(10).video, start_us, samples, clock)
 
 
-async def record(archive: Archive, camera_id: str, items: list[Group | Cause | tuple[Group, Cause]]) -> CameraArchive:
-    """Records groups and interruptions as a pipeline hands them over, and finishes."""
+@asynccontextmanager
+async def filmed(archive: Archive, camera_id: str = "stop") -> AsyncIterator[CameraArchive]:
+    """A camera whose groups are written as they are put; at the end it is finished."""
     camera = await archive.camera(camera_id, lambda: None)
     task = asyncio.create_task(camera.run())
-    await asyncio.sleep(0)
-    for item in items:
-        match item:
-            case Cause():
-                camera.interrupted(item)
-            case Group():
-                camera.put(item)
-            case (whole, hole):
-                camera.put(whole, hole)
-    await asyncio.sleep(0.05)
+    yield camera
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await camera.finish()
+
+
+async def record(archive: Archive, camera_id: str, items: list[Group | Cause | tuple[Group, Cause]]) -> CameraArchive:
+    """Records groups and interruptions as a pipeline hands them over, and finishes."""
+    async with filmed(archive, camera_id) as camera:
+        await asyncio.sleep(0)
+        for item in items:
+            match item:
+                case Cause():
+                    camera.interrupted(item)
+                case Group():
+                    camera.put(item)
+                case (whole, hole):
+                    camera.put(whole, hole)
+        await asyncio.sleep(0.05)
     return camera
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits until this, or what it awaits, is true; at most a minute."""
+    async with asyncio.timeout(60):
+        while True:
+            found = condition()
+            if await found if inspect.isawaitable(found) else found:
+                return
+            await asyncio.sleep(0.005)

@@ -1,57 +1,45 @@
-"""The archive with its real files and index: what was handed over is there, and goes when it has to."""
+"""The archive with its real files and index: what was handed over is there."""
 
 import asyncio
-import json
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
-from safe_community_recorder.archive.root import IDENTITY_NAME, StorageState
-from safe_community_recorder.archive.timeline import ClockEvent, Gap, Lock, Observation, Span
+from safe_community_recorder.archive.timeline import ClockEvent, Gap, Observation, Span
 from safe_community_recorder.audit.reading import Wanted, every
-from safe_community_recorder.audit.verification import verify
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.clip import NoFootageError
 from safe_community_recorder.media.cmaf import ClockSource, Group
-from tests.recorder.archives import ALWAYS, DAY, Folder, S, group, now_us, record
-
-type Open = Callable[..., Awaitable[Archive]]
+from tests.recorder.archives import ALWAYS, DAY, Folder, Open, S, filmed, group, now_us, record, until
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
+@asynccontextmanager
+async def looked_after(archive: Archive) -> AsyncIterator[None]:
+    """Housekeeping runs."""
+    running = asyncio.create_task(archive.run())
+    yield
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
-@pytest.fixture
-async def open_archive(folder: Folder) -> AsyncIterator[Open]:
-    """Opens archives over the test's directory and closes them afterwards."""
-    opened: list[Archive] = []
+async def until_recorded(archive: Archive, *wanted: Span) -> None:
+    """Until just these spans can be had of the stop."""
 
-    async def open_one(
-        days: float | Callable[[str], float] = 14, storage: Storage | None = None, file_s: int = 300
-    ) -> Archive:
-        archive = folder.open(days, storage, file_s)
-        await archive.start()
-        opened.append(archive)
-        return archive
+    async def are_there() -> bool:
+        spans, _ = await archive.timeline("stop", ALWAYS)
+        return spans == list(wanted)
 
-    yield open_one
-    for archive in opened:
-        assert await archive.stop()
+    await until(are_there)
 
 
-def lock(camera_id: str, start_us: int, end_us: int, *, lock_id: str = "1", lasts_us: int = 90 * DAY) -> Lock:
-    now = now_us()
-    return Lock(lock_id, camera_id, start_us, end_us, "Aldona", "police request 17", now, now + lasts_us)
-
-
-# --- recording --------------------------------------------------------------------------------------------------------
+async def are_complete(archive: Archive, *wanted: bool) -> bool:
+    """Whether there are so many files of the stop, and these of them are complete."""
+    return [row.complete for row in await archive.recordings("stop", ALWAYS)] == list(wanted)
 
 
 async def test_what_was_handed_over_can_be_played(open_archive: Open) -> None:
@@ -70,20 +58,15 @@ async def test_what_was_handed_over_can_be_played(open_archive: Open) -> None:
 async def test_footage_can_be_had_while_its_file_is_being_written(open_archive: Open) -> None:
     archive = await open_archive()
     start = now_us() - 60 * S
-    camera = await archive.camera("stop", lambda: None)
-    task = asyncio.create_task(camera.run())
-    for n in range(3):
-        camera.put(group(start + n * S))
-        await asyncio.sleep(0.05)
-        spans, _ = await archive.timeline("stop", ALWAYS)
-        assert spans == [Span(start, start + (n + 1) * S)]
-    (row,) = await archive.recordings("stop", ALWAYS)
-    assert not row.complete
-    assert archive._index.extents("stop", 0, 2 * start) == [(row.start_us, row.end_us, row.size_bytes)]
-    assert archive._index.extents("school", 0, 2 * start) == []
-    assert (await archive.clip("stop", ALWAYS)).end_us == start + 3 * S
-    task.cancel()
-    await camera.finish()
+    async with filmed(archive) as camera:
+        for n in range(3):
+            camera.put(group(start + n * S))
+            await until_recorded(archive, Span(start, start + (n + 1) * S))
+        (row,) = await archive.recordings("stop", ALWAYS)
+        assert not row.complete
+        assert archive._index.extents("stop", 0, 2 * start) == [(row.start_us, row.end_us, row.size_bytes)]
+        assert archive._index.extents("school", 0, 2 * start) == []
+        assert (await archive.clip("stop", ALWAYS)).end_us == start + 3 * S
     (row,) = await archive.recordings("stop", ALWAYS)
     assert row.complete
 
@@ -149,10 +132,8 @@ async def test_when_the_disk_is_too_slow_old_groups_are_lost_and_counted_but_nob
     archive = await open_archive(storage=Storage(memory_s=30))
     camera = await archive.camera("stop", lambda: None)
     start = now_us() - 600 * S
-    before = time.monotonic()
     for n in range(100):
         camera.put(group(start + n * S))
-    assert time.monotonic() - before < 1
     assert camera.lost_groups == 70
     await camera.finish()
     (span,), _ = await archive.timeline("stop", ALWAYS)
@@ -179,45 +160,28 @@ async def test_who_stops_in_the_middle_of_a_write_has_everything_once(open_archi
 
 async def test_a_file_to_which_nothing_is_added_is_closed_and_grows_old_like_any_other(open_archive: Open) -> None:
     archive = await open_archive(file_s=1)
-    running = asyncio.create_task(archive.run())
-    camera = await archive.camera("stop", lambda: None)
-    task = asyncio.create_task(camera.run())
     start = now_us() - 30 * S
-    camera.put(group(start))
-    camera.interrupted(Cause.CAMERA_UNREACHABLE)
-    await asyncio.sleep(0.5)
-    assert not (await archive.recordings("stop", ALWAYS))[0].complete
-    await asyncio.sleep(2.5)
-    assert (await archive.recordings("stop", ALWAYS))[0].complete
-    camera.put(group(start + 5 * S))
-    await asyncio.sleep(0.2)
-    spans, gaps = await archive.timeline("stop", ALWAYS)
-    assert spans == [Span(start, start + S), Span(start + 5 * S, start + 6 * S)]
-    assert gaps == [Gap(start + S, start + 5 * S, Cause.CAMERA_UNREACHABLE)]
-    for each in (task, running):
-        each.cancel()
-    await asyncio.gather(task, running, return_exceptions=True)
-    await camera.finish()
+    async with looked_after(archive), filmed(archive) as camera:
+        camera.put(group(start))
+        camera.interrupted(Cause.CAMERA_UNREACHABLE)
+        await until(lambda: are_complete(archive, True))
+        camera.put(group(start + 5 * S))
+        await until_recorded(archive, Span(start, start + S), Span(start + 5 * S, start + 6 * S))
+        _, gaps = await archive.timeline("stop", ALWAYS)
+        assert gaps == [Gap(start + S, start + 5 * S, Cause.CAMERA_UNREACHABLE)]
 
 
 async def test_a_file_that_broke_off_is_completed_while_recording_goes_on(open_archive: Open) -> None:
     archive = await open_archive()
     start = now_us() - 60 * S
-    camera = await archive.camera("stop", lambda: None)
-    task = asyncio.create_task(camera.run())
-    camera.put(group(start))
-    await asyncio.sleep(0.2)
-    camera._abandon_file()
-    camera.put(group(start + S))
-    await asyncio.sleep(0.2)
-    running = asyncio.create_task(archive.run())
-    await asyncio.sleep(0.5)
-    first, second = await archive.recordings("stop", ALWAYS)
-    assert (first.complete, second.complete) == (True, False)
-    for each in (task, running):
-        each.cancel()
-    await asyncio.gather(task, running, return_exceptions=True)
-    await camera.finish()
+    async with filmed(archive) as camera:
+        camera.put(group(start))
+        await until(lambda: are_complete(archive, False))
+        camera._abandon_file()
+        camera.put(group(start + S))
+        await until(lambda: are_complete(archive, False, False))
+        async with looked_after(archive):
+            await until(lambda: are_complete(archive, True, False))
 
 
 async def test_footage_that_was_set_aside_goes_after_its_days(open_archive: Open, folder: Folder) -> None:
@@ -273,218 +237,3 @@ async def test_observations_and_changes_of_clocks_are_kept_beside_the_footage(op
     assert await archive.observations("stop", ALWAYS) == [seen]
     assert await archive.clock_events("stop", ALWAYS) == [jumped]
     assert await archive.observations("school", ALWAYS) == []
-
-
-# --- the root ---------------------------------------------------------------------------------------------------------
-
-
-async def test_without_its_identity_file_an_archive_is_not_written_to(open_archive: Open, folder: Folder) -> None:
-    first = await open_archive()
-    await record(first, "stop", [group(now_us() - 60 * S)])
-    (folder.archive / IDENTITY_NAME).rename(folder.path / "kept")
-    archive = await open_archive()
-    assert archive.status.state is StorageState.MISSING
-    assert "identity file is missing" in (archive.status.problem or "")
-    before = folder.files
-    camera = await archive.camera("stop", lambda: None)
-    task = asyncio.create_task(camera.run())
-    camera.put(group(now_us() - 30 * S))
-    await asyncio.sleep(0.2)
-    assert folder.files == before
-    assert camera.trouble is not None
-    assert camera.trouble[0] is StorageState.MISSING
-    (folder.path / "kept").rename(folder.archive / IDENTITY_NAME)
-    await asyncio.sleep(1.2)
-    assert camera.trouble is None
-    assert len(folder.files) == len(before) + 1
-    task.cancel()
-    await camera.finish()
-
-
-async def test_another_archives_disk_is_not_written_to(open_archive: Open, folder: Folder) -> None:
-    await open_archive()
-    (folder.archive / IDENTITY_NAME).write_text(json.dumps({"archive_id": "another"}))
-    archive = await open_archive()
-    assert archive.status.state is StorageState.FOREIGN
-    assert "another archive" in (archive.status.problem or "")
-
-
-async def test_a_new_disk_is_taken_when_somebody_says_so_with_the_footage_that_is_on_it(
-    open_archive: Open, folder: Folder
-) -> None:
-    first = await open_archive()
-    start = now_us() - 60 * S
-    await record(first, "stop", [group(start)])
-    folder.archive.rename(folder.path / "old disk")
-    # The new disk comes from another recorder.
-    other = Folder(folder.path / "other")
-    other.path.mkdir()
-    elsewhere = other.open()
-    await elsewhere.start()
-    await record(elsewhere, "school", [group(start)])
-    await elsewhere.stop()
-    other.archive.rename(folder.archive)
-    assert (await open_archive()).status.state is StorageState.FOREIGN
-    (folder.archive / IDENTITY_NAME).write_text("")
-    archive = await open_archive()
-    assert archive.status.state is StorageState.OK
-    assert (await archive.timeline("school", ALWAYS))[0] == [Span(start, start + S)]
-    assert await archive.timeline("stop", ALWAYS) == ([], [])
-    assert (await open_archive()).status.state is StorageState.OK
-
-
-async def test_another_place_chosen_for_the_archive_is_a_new_archive(folder: Folder) -> None:
-    archive = folder.open()
-    await archive.start()
-    await record(archive, "stop", [group(now_us() - 60 * S)])
-    await archive.stop()
-    moved = Archive(folder.path / "share", folder.path, Storage(), lambda _camera_id: 14)
-    await moved.start()
-    assert moved.status.state is StorageState.OK
-    assert await moved.timeline("stop", ALWAYS) == ([], [])
-    await moved.stop()
-
-
-async def test_nothing_is_ever_written_into_an_empty_directory_in_the_archives_place(
-    open_archive: Open, folder: Folder
-) -> None:
-    await open_archive()
-    folder.archive.rename(folder.path / "elsewhere")
-    folder.archive.mkdir()
-    archive = await open_archive()
-    camera = await archive.camera("stop", lambda: None)
-    task = asyncio.create_task(camera.run())
-    camera.put(group(now_us() - 30 * S))
-    await asyncio.sleep(0.3)
-    assert list(folder.archive.iterdir()) == []
-    task.cancel()
-    await camera.finish()
-    assert list(folder.archive.iterdir()) == []
-
-
-# --- retention and locks ----------------------------------------------------------------------------------------------
-
-
-async def test_footage_past_its_days_is_deleted_and_not_served_before_that(open_archive: Open, folder: Folder) -> None:
-    archive = await open_archive(days=1)
-    start = now_us() - DAY - 5 * S
-    await record(archive, "stop", [group(start + n * S) for n in range(10)])
-    (span,), _ = await archive.timeline("stop", ALWAYS)
-    assert span.start_us == pytest.approx(now_us() - DAY, abs=S)
-    await record(archive, "school", [group(start - 3_600 * S)])
-    decision = (await archive.delete_expired()).decision
-    assert [row.camera_id for row in decision.expired] == ["school"]
-    assert [path.parts[-5] for path in folder.files] == ["stop"]
-
-
-async def test_what_was_deleted_is_proved_in_the_audit_log(open_archive: Open, folder: Folder) -> None:
-    archive = await open_archive(days=1)
-    old = now_us() - 2 * DAY
-    await record(archive, "school", [group(old), group(old + S)])
-    size = folder.files[0].stat().st_size
-    await archive.delete_expired()
-    (record_of_it,) = every(folder.path, Wanted())
-    entry = record_of_it.content
-    assert (record_of_it.event, entry["reason"]) == ("footage_deleted", "retention")
-    assert (entry["files"], entry["bytes"]) == (1, size)
-    assert entry["cameras"]["school"]["files"] == 1
-    assert entry["cameras"]["school"]["from"] < entry["cameras"]["school"]["to"]
-    assert verify(folder.path) == []
-
-
-async def test_over_quota_the_oldest_file_is_deleted_and_everybody_is_told(open_archive: Open, folder: Folder) -> None:
-    archive = await open_archive()
-    newest = now_us() - 60 * S
-    await record(archive, "stop", [group(newest - 3_600 * S), group(newest)])
-    await record(archive, "school", [group(newest)])
-    rows = await archive.recordings("school", ALWAYS)
-    archive.use(Storage(14, round(2.1 * rows[0].size_bytes)), lambda _camera_id: 14)
-    decision = (await archive.delete_expired()).decision
-    assert [row.start_us for row in decision.pressed] == [newest - 3_600 * S]
-    assert sorted(path.parts[-5] for path in folder.files) == ["school", "stop"]
-    met = {kept.camera_id: kept.met for kept in archive.status.kept}
-    assert met == {"stop": False, "school": True}
-    (stop,) = [kept for kept in archive.status.kept if kept.camera_id == "stop"]
-    assert stop.wanted_days == 14
-    assert stop.kept_days == pytest.approx(1 / 24, abs=0.01)
-    # A restart does not forget it.
-    again = await open_archive()
-    await again.delete_expired()
-    assert {kept.camera_id: kept.met for kept in again.status.kept} == met
-
-
-async def test_locked_footage_outlives_its_days_and_any_pressure(open_archive: Open, folder: Folder) -> None:
-    archive = await open_archive(days=1)
-    old = (now_us() // (300 * S)) * 300 * S - 2 * DAY
-    await record(archive, "stop", [group(old), group(old + S), group(old + 600 * S), group(old + 1_200 * S)])
-    await archive.put_lock(lock("stop", old + 600 * S, old + 601 * S))
-    archive.use(Storage(1, 1), lambda _camera_id: 1)
-    decision = (await archive.delete_expired()).decision
-    assert len(decision.expired) == 2
-    assert decision.short_bytes > 0
-    assert archive.status.only_locked_left
-    assert len(folder.files) == 1
-    spans, _ = await archive.timeline("stop", ALWAYS)
-    assert spans == [Span(old + 600 * S, old + 601 * S)]
-    assert (await archive.clip("stop", ALWAYS)).start_us == old + 600 * S
-
-
-async def test_of_a_file_past_its_days_only_what_is_locked_is_shown(open_archive: Open) -> None:
-    archive = await open_archive(days=1)
-    old = (now_us() // (300 * S)) * 300 * S - 2 * DAY
-    await record(archive, "stop", [group(old + n * S) for n in range(10)])
-    await archive.put_lock(lock("stop", old + 2 * S, old + 4 * S))
-    await archive.put_lock(lock("stop", old + 7 * S, old + 8 * S, lock_id="2"))
-    spans, _ = await archive.timeline("stop", ALWAYS)
-    assert spans == [Span(old + 2 * S, old + 4 * S), Span(old + 7 * S, old + 8 * S)]
-    clip = await archive.clip("stop", ALWAYS)
-    assert (clip.start_us, clip.end_us) == (old + 2 * S, old + 8 * S)
-    assert sum(part.size for part in clip.parts) < (await archive.recordings("stop", ALWAYS))[0].size_bytes * 0.5
-
-
-async def test_a_lock_that_is_released_or_has_expired_keeps_nothing(open_archive: Open, folder: Folder) -> None:
-    archive = await open_archive(days=1)
-    old = now_us() - 2 * DAY
-    await record(archive, "stop", [group(old)])
-    await archive.put_lock(lock("stop", old, old + S, lasts_us=S // 2))
-    assert (await archive.timeline("stop", ALWAYS))[0] == [Span(old, old + S)]
-    await asyncio.sleep(0.6)
-    assert (await archive.timeline("stop", ALWAYS))[0] == []
-    await archive.delete_expired()
-    assert folder.files == []
-
-
-async def test_locks_survive_a_restart_and_the_loss_of_the_index(open_archive: Open, folder: Folder) -> None:
-    archive = await open_archive()
-    kept = lock("stop", 0, S)
-    await archive.put_lock(kept)
-    assert (await open_archive()).locks() == [kept]
-    folder.index.unlink()
-    again = await open_archive()
-    assert again.locks("stop") == [kept]
-    assert again.locks("school") == []
-
-
-async def test_after_a_leap_of_the_clock_nothing_is_deleted_for_a_while(open_archive: Open, folder: Folder) -> None:
-    archive = await open_archive(days=1)
-    await record(archive, "stop", [group(now_us() - 3 * DAY)])
-    # To a recorder that starts, it looks as if the clock had leapt three days ahead: it may be wrong.
-    again = await open_archive(days=1)
-    assert (await again.timeline("stop", ALWAYS))[0] == []
-    assert (await again.delete_expired()).decision.expired == []
-    assert len(folder.files) == 1
-
-
-async def test_the_storage_tells_how_long_the_space_will_do(open_archive: Open) -> None:
-    archive = await open_archive(storage=Storage(14, 100_000_000, memory_s=300))
-    start = (now_us() // (300 * S)) * 300 * S - DAY // 2
-    await record(archive, "stop", [group(start + n * 300 * S) for n in range(100)])
-    await archive.delete_expired()
-    status = archive.status
-    assert status.used_bytes == sum(row.size_bytes for row in await archive.recordings("stop", ALWAYS))
-    assert status.allowed_bytes == 100_000_000
-    assert status.bytes_per_day == pytest.approx(2 * status.used_bytes, rel=0.02)
-    assert status.days_until_full is None
-    archive.use(Storage(14, status.used_bytes * 2), lambda _camera_id: 14)
-    await archive.delete_expired()
-    assert archive.status.days_until_full == pytest.approx(0.5, rel=0.05)

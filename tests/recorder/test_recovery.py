@@ -3,32 +3,23 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from safe_community_recorder import maintenance
 from safe_community_recorder.archive.archive import Archive
-from safe_community_recorder.archive.index import Index, RecordingRow, open_index
+from safe_community_recorder.archive.index import Index, open_index
 from safe_community_recorder.archive.notes import read_locks, read_notes
 from safe_community_recorder.archive.recovery import differences, read_file, repair_newest
 from safe_community_recorder.archive.root import ArchiveRoot
-from safe_community_recorder.archive.schema import METADATA, REVISION
 from safe_community_recorder.archive.timeline import ClockEvent, Gap, Lock, Observation
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.identity import InUseError, hold
 from safe_community_recorder.media.cmaf import ClockSource, Group
-from tests.recorder.archives import ALWAYS, DAY, Folder, S, group, now_us, record
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
+from tests.recorder.archives import ALWAYS, DAY, Folder, S, filmed, group, now_us, record, until
 
 
 async def recorded(folder: Folder, cameras: tuple[str, ...] = ("stop",)) -> int:
@@ -84,15 +75,6 @@ async def restarted(folder: Folder) -> Archive:
     await archive.start()
     assert await archive.stop()
     return archive
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits in the event loop, at most ten seconds."""
-    for _ in range(2_000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("still waiting")
 
 
 # --- index and files --------------------------------------------------------------------------------------------------
@@ -324,52 +306,6 @@ async def test_a_gap_whose_end_nobody_noted_ends_with_the_footage_after_it(folde
 # --- the database -----------------------------------------------------------------------------------------------------
 
 
-def columns(path: Path) -> dict[str, set[str]]:
-    engine = sa.create_engine(f"sqlite:///{path}")
-    inspector = sa.inspect(engine)
-    found = {
-        table: {column["name"] for column in inspector.get_columns(table)}
-        | {f"index {index['name']}" for index in inspector.get_indexes(table)}
-        for table in inspector.get_table_names()
-        if table != "alembic_version"
-    }
-    engine.dispose()
-    return found
-
-
-def test_the_migrations_lead_to_the_tables_that_the_code_uses(tmp_path: Path) -> None:
-    open_index(tmp_path / "migrated")[0].close()
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'made'}")
-    METADATA.create_all(engine)
-    engine.dispose()
-    assert columns(tmp_path / "migrated") == columns(tmp_path / "made")
-    with sqlite3.connect(tmp_path / "migrated") as database:
-        assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
-    database.close()
-
-
-def test_the_index_of_version_0_1_is_taken_over(tmp_path: Path) -> None:
-    path = tmp_path / "index.sqlite"
-    with sqlite3.connect(path) as database:
-        database.executescript("""
-            CREATE TABLE recording (path VARCHAR NOT NULL PRIMARY KEY, camera_id VARCHAR NOT NULL,
-              start_us BIGINT NOT NULL, end_us BIGINT NOT NULL, size_bytes BIGINT NOT NULL, complete BOOLEAN NOT NULL);
-            CREATE INDEX recording_by_time ON recording (camera_id, start_us);
-            CREATE TABLE gap (id INTEGER NOT NULL PRIMARY KEY, camera_id VARCHAR NOT NULL, start_us BIGINT NOT NULL,
-              end_us BIGINT, cause VARCHAR NOT NULL);
-            CREATE INDEX gap_by_time ON gap (camera_id, start_us);
-            INSERT INTO recording VALUES ('stop/1.mp4', 'stop', 1, 2, 3, 1);
-            INSERT INTO gap VALUES (1, 'stop', 2, 5, 'disk');
-        """)
-    database.close()
-    index, empty = open_index(path)
-    assert not empty
-    assert index.recordings("stop", 0, 9) == [RecordingRow("stop/1.mp4", "stop", 1, 2, 3, True)]
-    assert index.gaps("stop", 0, 9) == [Gap(2, 5, Cause.DISK)]
-    assert index.used_bytes == 3
-    index.close()
-
-
 @pytest.mark.parametrize(
     "damage",
     [
@@ -398,21 +334,18 @@ async def test_an_index_that_breaks_while_in_use_is_made_anew_and_recording_goes
     archive = folder.open(file_s=1)
     await archive.start()
     running = asyncio.create_task(archive.run())
-    camera = await archive.camera("stop", lambda: None)
-    task = asyncio.create_task(camera.run())
-    await asyncio.sleep(0.2)
-    for path in folder.path.glob("index.sqlite*"):
-        path.write_bytes(b"\xa5" * path.stat().st_size)
-    start = now_us() - 30 * S
-    for n in range(4):
-        camera.put(group(start + n * S))
-        await asyncio.sleep(0.8)
-    for _ in range(100):
-        if len(await archive.recordings("stop", ALWAYS)) >= len(kept) + 4:
-            break
-        await asyncio.sleep(0.1)
-    task.cancel()
-    await camera.finish()
+    async with filmed(archive) as camera:
+        for path in folder.path.glob("index.sqlite*"):
+            path.write_bytes(b"\xa5" * path.stat().st_size)
+        start = now_us() - 30 * S
+        for n in range(4):
+            camera.put(group(start + n * S))
+            await asyncio.sleep(0.8)
+
+        async def is_known() -> bool:
+            return len(await archive.recordings("stop", ALWAYS)) >= len(kept) + 4
+
+        await until(is_known)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert await archive.stop()
@@ -420,21 +353,3 @@ async def test_an_index_that_breaks_while_in_use_is_made_anew_and_recording_goes
     assert isinstance(rows, list)
     assert rows[: len(kept)] == kept
     assert maintenance.check(folder.path, folder.archive) == 0
-
-
-def test_what_a_full_disk_keeps_from_the_index_is_written_later(tmp_path: Path) -> None:
-    index = Index(tmp_path / "index.sqlite", wait_s=0.05)
-    blocker = sqlite3.connect(tmp_path / "index.sqlite", timeout=0, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    row = RecordingRow("stop/1.mp4", "stop", 0, S, 3, True)
-    index.put(row)
-    index.put_gap("stop", Gap(S, None, Cause.DISK))
-    assert index.store.failing
-    assert index.recordings("stop", 0, 9) == [row]
-    blocker.execute("ROLLBACK")
-    blocker.close()
-    assert index.store.flush()
-    assert not index.store.failing
-    assert index.recordings("stop", 0, 9) == [row]
-    assert index.gaps("stop", 0, 9 * S) == [Gap(S, None, Cause.DISK)]
-    index.close()

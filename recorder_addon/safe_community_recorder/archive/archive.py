@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -23,19 +22,15 @@ from .deletion import Deletion, Kept, Outcome
 from .footage import BuildClip, Footage
 from .index import RecordingRow, open_index
 from .layout import FILE_S
-from .notes import write_lock
+from .locks import Locks
 from .place import Place
 from .pressed import Pressed
-from .recovery import Recovered, compare_everything, read_part, repair_newest, take_in_notes
-from .retention import (
-    DAY_US,
-    Storage,
-    served,
-    served_from_us,
-)
+from .recovery import read_part
+from .repair import Repair
+from .retention import DAY_US, Storage, served, served_from_us
 from .root import ArchiveRoot, RootError, StorageState
-from .threads import DiskThreads
-from .timeline import ClockEvent, Day, Gap, Lock, Observation, Span, clamped, day_of, local_days, spans
+from .threads import DiskThreads, Pools
+from .timeline import ClockEvent, Day, Gap, Lock, Observation, Span, clamped, days_recorded, local_days, spans
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -47,7 +42,6 @@ _DISK_THREADS = 4
 _STOP_S = 3.0
 _START_S = 10.0
 _TIDY_EVERY_US = 3_600 * SECOND_US
-_TELL_DAYS = 50
 _MOST_FOR_PACKAGES = 0.1
 
 
@@ -97,32 +91,27 @@ class Archive:
         self._file_s = file_s
         self._on_status = on_status
         self._disk = DiskThreads(_DISK_THREADS)
-        # What people ask and what housekeeping does must not wait behind a disk that hangs.
-        self._readers = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-reader")
-        self._files = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="archive-files")
-        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="archive-keeper")
+        self._pools = Pools(_DISK_THREADS)
         self._footage = Footage(root)
         self._cameras: dict[str, CameraArchive] = {}
-        self._locks: dict[str, Lock] = {}
-        self._comparison: asyncio.Task[None] | None = None
-        self._repaired = 0
-        self._stopping = False
         self._lost_before = 0
         self.status = StorageStatus()
 
     async def start(self) -> None:
         """Opens the index, and repairs what the last stop left behind if the disk is there."""
-        self._index, self._empty = await self._keep(open_index, self._data / "index.sqlite")
+        self._index, empty = await self._pools.keep(open_index, self._data / "index.sqlite")
         self._place = Place(self._root, self._index, self._disk, self._storage, self._file_s)
-        self._locks = {lock.id: lock for lock in await self._keep(self._index.locks)}
+        self._locks = Locks(self._root, self._index, self._pools)
+        self._repair = Repair(self._place, self._pools, self._locks, self._compared, empty=empty)
+        await self._locks.read()
         self._deletion = Deletion(self._place, self._host, self._audit, Pressed(self._data / "pressed.json"))
-        await self._keep(self._deletion.load)
-        newest_us = max((await self._keep(self._newest_ends)).values(), default=None)
+        await self._pools.keep(self._deletion.load)
+        newest_us = max((await self._pools.keep(self._newest_ends)).values(), default=None)
         if newest_us is not None:
             self._deletion.clock_leapt(self._host.utc_us() - newest_us)
         try:
             async with asyncio.timeout(_START_S):
-                await self._repair()
+                await self._repair.run()
         except TimeoutError:
             self._tell(replace(self.status, state=StorageState.SLOW, problem="the disk does not answer"))
         except OSError as error:
@@ -132,16 +121,15 @@ class Archive:
 
     async def stop(self) -> bool:
         """Closes the index; False if a write hangs in the disk. The cameras must have been finished before."""
-        self._stopping = True
+        self._repair.stop()
         stuck = self._place.stuck
         try:
             async with asyncio.timeout(_STOP_S):
-                await self._keep(self._index.close)
+                await self._pools.keep(self._index.close)
         except TimeoutError:
             stuck = True
         self._disk.shutdown(wait=not stuck)
-        for executor in (self._readers, self._files, self._keeper):
-            executor.shutdown(wait=not stuck, cancel_futures=True)
+        self._pools.shutdown(wait=not stuck)
         self._root.close()
         return not stuck
 
@@ -162,13 +150,13 @@ class Archive:
 
     async def camera(self, camera_id: str, on_change: Callable[[], None]) -> CameraArchive:
         """Where a camera's groups go. `on_change` is told when its `recording` or `trouble` changes."""
-        last_end_us = await self._read(self._index.last_end_us, camera_id)
+        last_end_us = await self._pools.read(self._index.last_end_us, camera_id)
         trusted_us = last_end_us
         now_us = self._host.utc_us()
         if last_end_us is not None and last_end_us > now_us + DAY_US:
             # Footage from the future: either that was dated wrongly, or the clock is wrong now. Footage that ends
             # shortly before now speaks for the clock.
-            former_us = await self._read(self._index.last_end_us, camera_id, now_us)
+            former_us = await self._pools.read(self._index.last_end_us, camera_id, now_us)
             if former_us is not None and now_us - former_us < DAY_US:
                 trusted_us = former_us
         camera = CameraArchive(camera_id, self._place, last_end_us, trusted_us, on_change)
@@ -179,28 +167,28 @@ class Archive:
 
     async def recordings(self, camera_id: str, within: Span) -> list[RecordingRow]:
         """A camera's files in the range with footage that may be shown."""
-        shown = self._served(camera_id, within)
-        rows = await self._read(self._index.recordings, camera_id, within.start_us, within.end_us)
+        shown = self.shown(camera_id, within)
+        rows = await self._pools.read(self._index.recordings, camera_id, within.start_us, within.end_us)
         return [row for row in rows if clamped([Span(row.start_us, row.end_us)], shown)]
 
     async def timeline(self, camera_id: str, within: Span) -> tuple[list[Span], list[Gap]]:
         """A camera's recorded spans that may be shown, and its gaps, within the range."""
         rows = await self.recordings(camera_id, within)
-        gaps = await self._read(self._index.gaps, camera_id, within.start_us, within.end_us)
+        gaps = await self._pools.read(self._index.gaps, camera_id, within.start_us, within.end_us)
         recorded = spans((Span(row.start_us, row.end_us) for row in rows), gaps, within)
-        return clamped(recorded, self._served(camera_id, within)), gaps
+        return clamped(recorded, self.shown(camera_id, within)), gaps
 
     async def observations(self, camera_id: str, within: Span) -> list[Observation]:
         """What vision saw of a camera within the range."""
-        return await self._read(self._index.observations, camera_id, within.start_us, within.end_us)
+        return await self._pools.read(self._index.observations, camera_id, within.start_us, within.end_us)
 
     async def clock_events(self, camera_id: str, within: Span) -> list[ClockEvent]:
         """What happened within the range to the clocks that a camera's time depends on."""
-        return await self._read(self._index.clock_events, camera_id, within.start_us, within.end_us)
+        return await self._pools.read(self._index.clock_events, camera_id, within.start_us, within.end_us)
 
     async def days(self, camera_id: str, first: date, last: date, zone: ZoneInfo) -> list[Day]:
         """A camera's local days, each with what was recorded of it."""
-        return await self._read(self._days, camera_id, first, last, zone)
+        return await self._pools.read(self._days, camera_id, first, last, zone)
 
     async def clip(self, camera_id: str, within: Span, *, sound: bool = True) -> Clip:
         """The range as one MP4, with the sound that was recorded or without. Raises NoFootageError."""
@@ -213,15 +201,15 @@ class Archive:
 
     async def files(self, camera_id: str, within: Span) -> list[tuple[str, RecordingFile]]:
         """A camera's recording files by their paths, each with the fragments of the range that may be shown."""
-        shown = self._served(camera_id, within)
+        shown = self.shown(camera_id, within)
         rows = await self.recordings(camera_id, within)
-        return await self._from_files(lambda: list(self._footage.files(rows, shown)))
+        return await self._pools.from_files(lambda: list(self._footage.files(rows, shown)))
 
     async def file(self, camera_id: str, at_us: int) -> tuple[str, RecordingFile] | None:
         """The path of the recording file of this instant, and the file with all fragments that may be shown."""
-        rows = await self._read(self._index.recordings, camera_id, at_us, at_us + 1)
-        shown = [span for row in rows for span in self._served(camera_id, Span(row.start_us, row.end_us))]
-        return await self._from_files(lambda: next(self._footage.files(rows, shown), None))
+        rows = await self._pools.read(self._index.recordings, camera_id, at_us, at_us + 1)
+        shown = [span for row in rows for span in self.shown(camera_id, Span(row.start_us, row.end_us))]
+        return await self._pools.from_files(lambda: next(self._footage.files(rows, shown), None))
 
     def written(self, camera_id: str) -> asyncio.Event | None:
         """Is set when the camera's next footage can be had; another one from then on. None: it is not recorded."""
@@ -229,38 +217,29 @@ class Archive:
         return None if camera is None or camera.finished else camera.written
 
     async def _clip(self, camera_id: str, within: Span, kind: Hashable, build: BuildClip) -> Clip:
-        shown = self._served(camera_id, within)
+        shown = self.shown(camera_id, within)
         rows = await self.recordings(camera_id, within)
-        return await self._from_files(self._footage.clip, kind, build, rows, shown)
+        return await self._pools.from_files(self._footage.clip, kind, build, rows, shown)
 
     def shown(self, camera_id: str, within: Span) -> list[Span]:
         """The parts of a range that are not past their days, or are locked: what is recorded of them may be shown."""
-        return self._served(camera_id, within)
+        now_us = self._host.utc_us()
+        days = self._days_of(camera_id)
+        return served(within, served_from_us(now_us, days), self._locks.held(camera_id, now_us))
 
     async def read(self, path: str, offset: int, size: int) -> bytes:
         """Bytes of a recording file that `files` has named; fewer at its end. Raises OSError."""
-        return await self._from_files(read_part, path, offset, size)
+        return await self._pools.from_files(read_part, path, offset, size)
 
     # --- locks --------------------------------------------------------------------------------------------------------
 
     def locks(self, camera_id: str | None = None) -> list[Lock]:
         """All locks there are or were, of one camera or of all."""
-        return [lock for lock in self._locks.values() if camera_id in (None, lock.camera_id)]
+        return [lock for lock in self._locks.all() if camera_id in (None, lock.camera_id)]
 
     async def put_lock(self, lock: Lock) -> None:
         """A lock is made, extended or released; returns when the disk has it. Raises OSError."""
-        new = lock.id not in self._locks
-        if new:
-            # Before it is written: a deletion that begins in between must know of it.
-            self._locks[lock.id] = lock
-        try:
-            await self._keep(write_lock, self._root, lock)
-        except OSError:
-            if new:
-                del self._locks[lock.id]
-            raise
-        self._locks[lock.id] = lock
-        await self._keep(self._index.put_lock, lock)
+        await self._locks.put(lock)
 
     # --- room for evidence packages -----------------------------------------------------------------------------------
 
@@ -306,7 +285,7 @@ class Archive:
 
     async def delete_expired(self, *, past_days: bool = True) -> Outcome:
         """Deletes what has to go now, past its days (unless told otherwise) or for want of space; what came of it."""
-        outcome = await self._keep(self._delete, past_days=past_days)
+        outcome = await self._pools.keep(self._delete, past_days=past_days)
         self._tell(
             replace(
                 self.status,
@@ -327,12 +306,8 @@ class Archive:
             while True:
                 try:
                     await self._look()
-                    compared = self._comparison
-                    if compared is None and self.status.state is StorageState.OK:
-                        self._comparison = asyncio.create_task(self._compare())
-                    elif compared is not None and compared.done() and compared.exception() is not None:
-                        _LOGGER.warning("comparison broken off", extra={"problem": str(compared.exception())})
-                        self._comparison = None
+                    if self.status.state is StorageState.OK:
+                        self._repair.compare()
                 except (OSError, SQLAlchemyError) as error:
                     _LOGGER.error("archive cannot be looked after", extra={"problem": str(error)})
                     self._tell(replace(self.status, state=StorageState.FAILING, problem=str(error)))
@@ -340,9 +315,7 @@ class Archive:
                     _LOGGER.exception("archive not looked after")
                 await asyncio.sleep(_LOOK_EVERY_S)
         finally:
-            self._stopping = True
-            if self._comparison is not None:
-                self._comparison.cancel()
+            self._repair.stop()
 
     async def _look(self) -> None:
         """Every second: is the disk there, does anything hang, is the clock set, is the index sound."""
@@ -351,10 +324,9 @@ class Archive:
         for camera in self._cameras.values():
             camera.look_at_the_clock()
         if self._index.store.damaged:
-            await self._read(self._index.renew, "it was damaged while in use")
-            self._empty, self._comparison = True, None
+            await self._repair.renew("it was damaged while in use")
         elif self._index.store.failing:
-            await self._read(self._index.store.flush)
+            await self._pools.read(self._index.store.flush)
         state, problem = StorageState.OK, None
         if not self._host.is_set:
             state, problem = StorageState.CLOCK, "the clock stands before 2020: it has not been set since the start"
@@ -363,9 +335,9 @@ class Archive:
                 state, problem = trouble
         try:
             async with asyncio.timeout(_STOP_S):
-                await self._keep(self._root.verify)
-            if self._empty or self._repaired != self._root.entered:
-                await self._repair()
+                await self._pools.keep(self._root.verify)
+            if self._repair.due:
+                await self._repair.run()
         except TimeoutError:
             state, problem = StorageState.SLOW, "the disk does not answer"
         except OSError as error:
@@ -380,12 +352,12 @@ class Archive:
         for pause_s in chain([_FIRST_RETENTION_S], repeat(_RETENTION_EVERY_S)):
             try:
                 due = tidied_us is None or steady_us() - tidied_us > _TIDY_EVERY_US
-                broken_off = await self._read(self._index.unfinished) if due else []
+                broken_off = await self._pools.read(self._index.unfinished) if due else []
                 if broken_off:
                     # Files that broke off while the disk was in trouble: they, too, shall grow old.
-                    await self._repair()
+                    await self._repair.run()
                 outcome = await self.delete_expired(past_days=due)
-                if due and not outcome.more_past_days and await self._keep(self._deletion.tidy, self._days_of):
+                if due and not outcome.more_past_days and await self._pools.keep(self._deletion.tidy, self._days_of):
                     tidied_us = steady_us()
             except RootError:
                 pass
@@ -396,77 +368,21 @@ class Archive:
                 _LOGGER.exception("footage not deleted")
             await asyncio.sleep(pause_s)
 
-    async def _repair(self) -> None:
-        """Makes the newest footage right; the rest is compared while recording goes on."""
-        await self._keep(self._root.verify)
-        if self._root.changed:
-            await self._read(self._index.renew, "there is another archive now")
-            self._root.changed, self._empty, self._comparison = False, True, None
-        if self._empty:
-            await self._keep(take_in_notes, self._root.path, self._index)
-            self._locks = {lock.id: lock for lock in await self._keep(self._index.locks)}
-        leave_alone = self._place.writing.__contains__
-        recovered = await self._keep(repair_newest, self._root, self._index, leave_alone)
-        self._empty, self._repaired = False, self._root.entered
-        _LOGGER.info("archive opened", extra=recovered.as_log())
-
-    async def _compare(self) -> None:
-        """Compares all files with the index, once a run."""
-        loop = asyncio.get_running_loop()
-
-        def go_on(done: int, of: int) -> bool:
-            if done % _TELL_DAYS == 0 or done == of:
-                loop.call_soon_threadsafe(self._compared, done, of)
-            return not self._stopping
-
-        leave_alone = self._place.writing.__contains__
-        recovered: Recovered = await self._from_files(compare_everything, self._root, self._index, leave_alone, go_on)
-        if not self._stopping:
-            _LOGGER.info("index and files compared", extra=recovered.as_log())
-
     def _delete(self, *, past_days: bool) -> Outcome:
         """In the keeper's thread, after every lock that is written: it knows them all."""
-        locks, cameras = list(self._locks.values()), list(self._cameras)
+        locks, cameras = self._locks.all(), list(self._cameras)
         return self._deletion.run(self._days_of, locks, cameras, past_days=past_days)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _served_from_us(self, camera_id: str, now_us: int) -> int:
-        return served_from_us(now_us, self._days_of(camera_id))
-
-    def _served(self, camera_id: str, within: Span) -> list[Span]:
-        now_us = self._host.utc_us()
-        locked = [
-            Span(lock.start_us, lock.end_us)
-            for lock in self._locks.values()
-            if lock.camera_id == camera_id and lock.holds(now_us)
-        ]
-        return served(within, self._served_from_us(camera_id, now_us), locked)
-
     def _days(self, camera_id: str, first: date, last: date, zone: ZoneInfo) -> list[Day]:
         frames = local_days(first, last, zone)
         whole = Span(frames[0][1].start_us, frames[-1][1].end_us)
-        shown = self._served(camera_id, whole)
+        shown = self.shown(camera_id, whole)
         extents = self._index.extents(camera_id, whole.start_us, whole.end_us)
         gaps = self._index.gaps(camera_id, whole.start_us, whole.end_us)
         observations = self._index.observations(camera_id, whole.start_us, whole.end_us)
-        files = [(Span(start_us, end_us), size_bytes) for start_us, end_us, size_bytes in extents]
-        now_us = self._host.utc_us()
-        days = []
-        for day, frame in frames:
-            inside = [
-                (span, size) for span, size in files if span.start_us < frame.end_us and span.end_us > frame.start_us
-            ]
-            missing = [
-                gap
-                for gap in gaps
-                if gap.start_us < frame.end_us and (gap.end_us is None or gap.end_us > frame.start_us)
-            ]
-            recorded = clamped(spans((span for span, _ in inside), missing, frame), shown)
-            seen = sum(frame.start_us <= observation.start_us < frame.end_us for observation in observations)
-            figures = day_of(day, frame, recorded, inside if recorded else [], now_us)
-            days.append(replace(figures, gaps=len(missing), observations=seen))
-        return days
+        return days_recorded(frames, shown, extents, gaps, observations, self._host.utc_us())
 
     def _newest_ends(self) -> dict[str, int]:
         found = ((camera_id, self._index.last_end_us(camera_id)) for camera_id in self._index.cameras())
@@ -482,15 +398,3 @@ class Archive:
                 level = logging.INFO if status.state is StorageState.OK else logging.ERROR
                 _LOGGER.log(level, "storage is %s", status.state.value, extra={"problem": status.problem})
             self._on_status(status)
-
-    async def _keep[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._keeper, partial(function, *args, **kwargs))
-
-    async def _from_files[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._files, partial(function, *args, **kwargs))
-
-    async def _read[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, partial(function, *args, **kwargs))

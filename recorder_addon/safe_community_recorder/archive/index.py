@@ -95,29 +95,33 @@ class Index:
             self.store.write(lambda connection: _upsert(connection, row))
 
     def put_many(self, rows: Sequence[RecordingRow]) -> None:
-        """Many complete files that are not in the index yet."""
+        """Many complete files. One that is known is replaced: two may find the same file at the same time."""
         with self.store.lock:
+            paths = self._forget(rows)
             for row in rows:
                 self._used[row.camera_id] += row.size_bytes
             values = [_values(row) for row in rows]
+
+            def replace(connection: sa.Connection) -> None:
+                _delete(connection, paths)
+                connection.execute(sa.insert(RECORDING), values)
+
             if values:
-                self.store.write(lambda connection: connection.execute(sa.insert(RECORDING), values))
+                self.store.write(replace)
 
     def remove(self, rows: Sequence[RecordingRow]) -> None:
         """Files that are no longer there."""
         with self.store.lock:
-            paths = [row.path for row in rows]
-            for row in self._by_path(paths):
-                self._used[row.camera_id] -= row.size_bytes
-            for path in paths:
-                self._open.pop(path, None)
+            paths = self._forget(rows)
+            self.store.write(lambda connection: _delete(connection, paths))
 
-            def delete(connection: sa.Connection) -> None:
-                for start in range(0, len(paths), _CHUNK):
-                    chunk = paths[start : start + _CHUNK]
-                    connection.execute(sa.delete(RECORDING).where(RECORDING.c.path.in_(chunk)))
-
-            self.store.write(delete)
+    def _forget(self, rows: Sequence[RecordingRow]) -> list[str]:
+        paths = [row.path for row in rows]
+        for row in self._by_path(paths):
+            self._used[row.camera_id] -= row.size_bytes
+        for path in paths:
+            self._open.pop(path, None)
+        return paths
 
     # --- recordings: what there is ------------------------------------------------------------------------------------
 
@@ -370,6 +374,11 @@ def _upsert(connection: sa.Connection, row: RecordingRow) -> None:
     known = connection.execute(sa.update(RECORDING).where(RECORDING.c.path == row.path).values(_values(row)))
     if known.rowcount == 0:
         connection.execute(sa.insert(RECORDING).values(_values(row)))
+
+
+def _delete(connection: sa.Connection, paths: Sequence[str]) -> None:
+    for start in range(0, len(paths), _CHUNK):
+        connection.execute(sa.delete(RECORDING).where(RECORDING.c.path.in_(paths[start : start + _CHUNK])))
 
 
 def open_index(path: Path) -> tuple[Index, bool]:

@@ -1,7 +1,7 @@
-"""The threads that wait for the disk: a few for all cameras, and woken once for all that is to be done just now.
+"""The threads that wait for the disk: some write for the cameras, others read for people or keep things in order.
 
-Waking a thread and being woken by it costs as much as writing a group of pictures. So one thread takes all there is,
-and tells once that it has done it. When it is held up, another one comes for the rest.
+Waking a thread and being woken by it costs as much as writing a group of pictures. So one thread takes all that is to
+be written just now, and tells once that it has done it. When it is held up, another one comes for the rest.
 """
 
 import asyncio
@@ -114,3 +114,29 @@ class DiskThreads:
             # The loop may have ended meanwhile.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._give_out)
+
+
+class Pools:
+    """Threads for what people ask and what housekeeping does: it must not wait behind a disk that hangs."""
+
+    def __init__(self, threads: int) -> None:
+        self._index = ThreadPoolExecutor(threads, thread_name_prefix="archive-reader")
+        self._files = ThreadPoolExecutor(threads, thread_name_prefix="archive-files")
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="archive-keeper")
+
+    async def read[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Asks the index."""
+        return await asyncio.get_running_loop().run_in_executor(self._index, partial(function, *args, **kwargs))
+
+    async def from_files[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Reads recording files."""
+        return await asyncio.get_running_loop().run_in_executor(self._files, partial(function, *args, **kwargs))
+
+    async def keep[**P, R](self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Changes something: one after the other, in the order in which it is handed over."""
+        return await asyncio.get_running_loop().run_in_executor(self._keeper, partial(function, *args, **kwargs))
+
+    def shutdown(self, *, wait: bool) -> None:
+        """Drops what nobody has begun. Waits for what was begun, or leaves it where it hangs."""
+        for pool in (self._index, self._files, self._keeper):
+            pool.shutdown(wait=wait, cancel_futures=True)

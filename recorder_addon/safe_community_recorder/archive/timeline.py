@@ -1,7 +1,7 @@
 """What there is of a camera's time, as values, and where footage is and where it is missing. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -127,6 +127,32 @@ def local_days(first: date, last: date, zone: ZoneInfo) -> list[tuple[date, Span
         following = day + timedelta(days=1)
         days.append((day, Span(_midnight_us(day, zone), _midnight_us(following, zone))))
         day = following
+    return days
+
+
+def days_recorded(
+    frames: Iterable[tuple[date, Span]],
+    shown: Sequence[Span],
+    files: Sequence[tuple[int, int, int]],
+    gaps: Sequence[Gap],
+    observations: Sequence[Observation],
+    now_us: int,
+) -> list[Day]:
+    """The figures of `local_days`. `files` are starts, ends and bytes; what lies in `shown` of them may be shown."""
+    days = []
+    for day, frame in frames:
+        inside = [
+            (Span(start_us, end_us), size_bytes)
+            for start_us, end_us, size_bytes in files
+            if start_us < frame.end_us and end_us > frame.start_us
+        ]
+        missing = [
+            gap for gap in gaps if gap.start_us < frame.end_us and (gap.end_us is None or gap.end_us > frame.start_us)
+        ]
+        recorded = clamped(spans((span for span, _ in inside), missing, frame), shown)
+        seen = sum(frame.start_us <= observation.start_us < frame.end_us for observation in observations)
+        figures = day_of(day, frame, recorded, inside if recorded else [], now_us)
+        days.append(replace(figures, gaps=len(missing), observations=seen))
     return days
 
 
