@@ -146,6 +146,13 @@ class Watched:
         pictures = sent(self.kind.codec, self.kind.b_frames)
         return [pictures[number] for number, taken_us in self.taken_us() if start_us <= taken_us < end_us]
 
+    def lasts_s(self, start_us: int, end_us: int) -> float:
+        """How long they are to be seen. Where B-frames are missing, the picture before them is seen instead."""
+        taken_us = [taken_us for _, taken_us in self.taken_us() if start_us <= taken_us < end_us]
+        second_us = self.runs[1].begin_us
+        runs = [one for one in taken_us if one < second_us], [one for one in taken_us if one >= second_us]
+        return sum(one[-1] - one[0] + PICTURE_US for one in runs if one) / 1_000_000
+
     def path(self, start_us: int, end_us: int, what: str = "clip.mp4", **more: str) -> str:
         """Where the range is to be had."""
         start, end = (text(_EPOCH + timedelta(microseconds=us)) for us in (start_us, end_us))
