@@ -1,5 +1,6 @@
 """Which footage goes and which stays, and days of 23, 24 and 25 hours: pure rules."""
 
+import errno
 import itertools
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_community_recorder import utc
+from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.index import RecordingRow
 from safe_community_recorder.archive.retention import (
     DAY_US,
@@ -21,7 +23,9 @@ from safe_community_recorder.archive.retention import (
     served_from_us,
 )
 from safe_community_recorder.archive.timeline import Lock, Span, day_of, local_days
-from tests.recorder.archives import Folder, S, group, record
+from safe_community_recorder.audit.reading import Wanted, every
+from safe_community_recorder.clock import HostClock
+from tests.recorder.archives import Folder, S, group, now_us, record
 
 NOW_US = 1_795_330_489_000_000
 HOUR = 3_600 * S
@@ -160,6 +164,66 @@ def test_what_may_be_shown_is_what_is_young_or_locked_and_nothing_else(
         inside = within.start_us <= moment < within.end_us
         may = inside and (moment >= from_us or any(span.start_us <= moment < span.end_us for span in locked))
         assert any(span.start_us <= moment < span.end_us for span in shown) is may
+
+
+async def test_what_goes_is_in_the_audit_log_before_it_goes_and_what_could_not_go_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(tmp_path)
+    archive = folder.open(days=1)
+    await archive.start()
+    for days in (4, 3, 2):
+        await record(archive, "stop", [group(now_us() - days * DAY_US)])
+    seen: list[tuple[str, int]] = []
+
+    def told() -> list[tuple[str, int]]:
+        found = every(tmp_path, Wanted(event="footage_deleted"))
+        return [(one.content["outcome"], one.content["files"]) for one in found]
+
+    remove = archive.root.remove
+
+    def fail_at_the_second(path: str) -> None:
+        seen[:] = told()
+        if len(folder.files) < 3:
+            raise OSError(errno.EIO, "Input/output error")
+        remove(path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(archive.root, "remove", fail_at_the_second)
+        with pytest.raises(OSError, match="Input/output error"):
+            await archive.delete_expired()
+    assert seen == [("done", 3)]
+    assert told() == [("done", 3), ("failed", 2)]
+    assert len((await archive.delete_expired()).decision.expired) == 2
+    assert told() == [("done", 3), ("failed", 2), ("done", 2)]
+    assert folder.files == []
+    await archive.stop()
+
+
+class Leaping(HostClock):
+    """A host's clock that somebody sets."""
+
+    by_us = 0
+
+    @property
+    def offset_us(self) -> int:
+        return super().offset_us + self.by_us
+
+
+async def test_when_the_clock_leaps_ahead_no_lock_has_expired_and_nothing_is_past_its_days(tmp_path: Path) -> None:
+    folder, host = Folder(tmp_path), Leaping()
+    archive = Archive(folder.archive, folder.path, Storage(quota_bytes=1), lambda _camera_id: 14, host=host)
+    await archive.start()
+    start = now_us() - DAY_US
+    await record(archive, "stop", [group(start)])
+    await record(archive, "school", [group(start)])
+    await archive.put_lock(Lock("1", "stop", start, start + S, "Aldona", "17", start, start + 90 * DAY_US))
+    host.by_us = 10 * 365 * DAY_US
+    decision = (await archive.delete_expired()).decision
+    assert decision.expired == []
+    assert [row.camera_id for row in decision.pressed] == ["school"]
+    assert len(folder.files) == 1
+    await archive.stop()
 
 
 # --- local days -------------------------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ class Deletion:
         self._audit = audit
         self._pressed = pressed
         self._leapt_at_us: int | None = None
+        self._offset_us = host.offset_us
         self._unproved: list[dict[str, object]] = []
         self._unmet: set[str] = set()
 
@@ -88,6 +89,7 @@ class Deletion:
     def run(self, days_of: DaysOf, locks: Sequence[Lock], cameras: Iterable[str], *, past_days: bool) -> Outcome:
         """Deletes what is past its days, if asked to, and the oldest if space is short. Raises OSError."""
         index, space, now_us = self._place.index, self._place.root.space(), self._host.utc_us()
+        doubtful = self._clock_is_doubtful()
         used = index.used_bytes
         place = self._place
         packages = place.packages_bytes, place.promised_bytes
@@ -95,9 +97,10 @@ class Deletion:
         first_us = self._first_starts()
         per_day = self._bytes_per_day(now_us, first_us.values())
         margin = min(per_day * _PRESSURE_MARGIN_US // DAY_US, allowed // 100)
-        past = self._past_days(days_of, now_us) if past_days and not self._clock_is_doubtful() else []
+        past = self._past_days(days_of, now_us) if past_days and not doubtful else []
         more_past_days = len(past) >= MOST_AT_ONCE
-        decision = decide(past, index.everything(), locks, now_us, used, allowed, margin)
+        # By a clock that may be wrong no lock has expired.
+        decision = decide(past, index.everything(), locks, 0 if doubtful else now_us, used, allowed, margin)
         if decision.expired:
             self._delete("retention", decision.expired)
         if decision.pressed:
@@ -128,11 +131,14 @@ class Deletion:
             since_us = round(since_s * SECOND_US)
             if since_us < served_from_us(now_us, days_of(camera_id)):
                 size_bytes = (root.path / path).stat().st_size
-                root.remove(path)
                 self._prove("set aside", [RecordingRow(path, camera_id, since_us, since_us, size_bytes, True)])
+                root.remove(path)
         return True
 
     def _clock_is_doubtful(self) -> bool:
+        offset_us = self._host.offset_us
+        self.clock_leapt(offset_us - self._offset_us)
+        self._offset_us = offset_us
         leapt = self._leapt_at_us is not None and steady_us() - self._leapt_at_us < _LEAP_PAUSE_US
         return leapt or not self._host.is_set
 
@@ -147,6 +153,8 @@ class Deletion:
     def _delete(self, reason: str, rows: Sequence[RecordingRow]) -> None:
         # First from the index: should the run end here, the files are found again and deleted again.
         self._place.index.remove(rows)
+        # Then the proof: should it end here, it is repeated. Nothing goes that nobody can prove.
+        self._prove(reason, rows)
         done = 0
         try:
             for row in rows:
@@ -154,13 +162,10 @@ class Deletion:
                 done += 1
         except OSError:
             self._place.index.put_many(rows[done:])
+            self._prove(reason, rows[done:], outcome="failed")
             raise
-        finally:
-            self._prove(reason, rows[:done])
 
-    def _prove(self, reason: str, rows: Sequence[RecordingRow]) -> None:
-        if not rows:
-            return
+    def _prove(self, reason: str, rows: Sequence[RecordingRow], outcome: str = "done") -> None:
         cameras: dict[str, dict[str, object]] = {}
         for camera_id in sorted({row.camera_id for row in rows}):
             mine = [row for row in rows if row.camera_id == camera_id]
@@ -172,10 +177,13 @@ class Deletion:
             }
         total = sum(row.size_bytes for row in rows)
         what = {"reason": reason, "files": len(rows), "bytes": total, "cameras": cameras}
-        self._unproved.append({"actor": RECORDER.name, "outcome": "done", **what})
+        self._unproved.append({"actor": RECORDER.name, "outcome": outcome, **what})
         self._catch_up_with_proofs()
-        level = logging.WARNING if reason == "pressure" else logging.INFO
-        event = "footage deleted before its days: space is short" if reason == "pressure" else "footage deleted"
+        level, event = logging.INFO, "footage is deleted"
+        if outcome == "failed":
+            level, event = logging.WARNING, "footage could not be deleted"
+        elif reason == "pressure":
+            level, event = logging.WARNING, "footage is deleted before its days: space is short"
         _LOGGER.log(level, event, extra={"files": len(rows), "size_bytes": total})
 
     def _catch_up_with_proofs(self) -> None:
@@ -184,6 +192,8 @@ class Deletion:
             try:
                 self._audit.append("footage_deleted", self._unproved[0])
             except OSError as error:
+                for late in self._unproved:
+                    late.setdefault("happened", to_text(self._host.utc_us()))
                 _LOGGER.error("audit log cannot be written; it is tried again", extra={"problem": error.strerror})
                 return
             del self._unproved[0]
