@@ -145,13 +145,21 @@ class Stills:
     """Makes pictures. `made` counts those that were decoded, `kept` those that were still there."""
 
     def __init__(
-        self, *, cache_bytes: int = _CACHE_BYTES, threads: int = _THREADS, most_at_once: int = _MOST_AT_ONCE
+        self,
+        *,
+        cache_bytes: int = _CACHE_BYTES,
+        threads: int = _THREADS,
+        most_at_once: int = _MOST_AT_ONCE,
+        read_s: float = _READ_S,
     ) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="stills", initializer=_give_way)
         self._cache_bytes = cache_bytes
         self._most_at_once = most_at_once
+        self._read_s = read_s
         self._cache: OrderedDict[Hashable, bytes | Plane] = OrderedDict()
         self._cached_bytes = 0
+        # A strip's pictures are in memory together: those of one strip at a time.
+        self._strips = asyncio.Semaphore(1)
         self._running: dict[Hashable, _Work] = {}
         self.made = self.kept = 0
 
@@ -166,9 +174,10 @@ class Stills:
         return made
 
     async def strip(self, key: Hashable, tiles: Sequence[tuple[Source | None, Marks]], layout: Layout) -> bytes:
-        """Pictures side by side as one JPEG; one that cannot be decoded is drawn as missing. Raises BusyError.
+        """Pictures side by side as one JPEG; one that cannot be decoded is drawn as missing.
 
-        The key names what is seen: the same for the same tiles in the same layout only.
+        The key names what is seen: the same for the same tiles in the same layout only. Raises BusyError, and OSError
+        where one cannot be read: a disk that is away for a moment must not make a hole that stays.
         """
         made = await self._once(("strip", key), partial(self._strip, tiles, layout))
         assert isinstance(made, bytes)
@@ -178,6 +187,19 @@ class Stills:
         return await self._decoded(source, lambda frame: to_jpeg(frame, width))
 
     async def _strip(self, tiles: Sequence[tuple[Source | None, Marks]], layout: Layout) -> bytes:
+        try:
+            async with asyncio.timeout(self._read_s):
+                await self._strips.acquire()
+        except TimeoutError as error:
+            raise BusyError from error
+        try:
+            return await self._in_thread(mosaic.mosaic, await self._planes(tiles, layout), layout)
+        finally:
+            self._strips.release()
+
+    async def _planes(
+        self, tiles: Sequence[tuple[Source | None, Marks]], layout: Layout
+    ) -> list[tuple[Plane | None, Marks]]:
         # So that pictures which others ask for meanwhile get their turn between those of a long strip.
         turns = asyncio.Semaphore(_TILES_AT_ONCE)
 
@@ -188,20 +210,25 @@ class Stills:
             try:
                 async with turns:
                     plane = await self._once(key, partial(self._tile, source, layout), part=True)
-            except PictureError, OSError:
+            except PictureError:
                 return None, Marks(((0, layout.width),))
             assert not isinstance(plane, bytes)
             return plane, marks
 
-        async with asyncio.TaskGroup() as group:
-            drawn = [group.create_task(one(source, marks)) for source, marks in tiles]
-        return await self._in_thread(mosaic.mosaic, [task.result() for task in drawn], layout)
+        try:
+            async with asyncio.TaskGroup() as group:
+                drawn = [group.create_task(one(source, marks)) for source, marks in tiles]
+        except* OSError as errors:
+            failed = errors
+        else:
+            return [task.result() for task in drawn]
+        raise failed.exceptions[0]
 
     async def _tile(self, source: Source, layout: Layout) -> Plane:
         return await self._decoded(source, lambda frame: mosaic.tile(frame, layout))
 
     async def _decoded[T](self, source: Source, use: Callable[[av.VideoFrame], T]) -> T:
-        async with asyncio.timeout(_READ_S):
+        async with asyncio.timeout(self._read_s):
             sample = await source.sample()
 
         def decode() -> T:

@@ -1,6 +1,7 @@
 """Contact strips: which picture stands for each part of a range, and what of it is missing and why. Knows no HTTP."""
 
 import hashlib
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from .utc import SECOND_US
 # A group of pictures is on the disk when the next one begins, and may have waited in memory before.
 _GROUP_US = 30 * SECOND_US
 _USUAL_SHAPE = 16, 9
+_FARTHER = 4
 
 
 class Missing(StrEnum):
@@ -79,13 +81,14 @@ def name_of(strip: Strip, layout: Layout) -> str:
 
 async def plan(archive: Archive, camera_id: str, within: Span, count: int, now_us: int) -> Strip:
     """The range in `count` equal parts, each with its first recorded picture (the one seen when it begins)."""
-    recorded, gaps = await archive.timeline(camera_id, within)
-    edge_us = _edge_us(archive, recorded, gaps, now_us)
+    recorded, all_gaps = await archive.timeline(camera_id, within)
+    edge_us = _edge_us(archive, recorded, all_gaps, now_us)
     whole_us = within.end_us - within.start_us
     tiles = []
     for number in range(count):
         start_us = within.start_us + whole_us * number // count
         span = Span(start_us, max(start_us + 1, within.start_us + whole_us * (number + 1) // count))
+        gaps = [gap for gap in all_gaps if gap.start_us < span.end_us and _end_us(gap) > span.start_us]
         tiles.append(await _tile(archive, camera_id, span, recorded, gaps, edge_us))
     return Strip(tuple(tiles))
 
@@ -94,7 +97,7 @@ def _edge_us(archive: Archive, recorded: Sequence[Span], gaps: Sequence[Gap], no
     """From when on footage is yet to come: from now on, or since the last group that is on the disk."""
     last_us = recorded[-1].end_us if recorded else 0
     on_the_way_us = _GROUP_US + round(archive.memory_s * SECOND_US)
-    interrupted = any(gap.end_us is None or gap.end_us > last_us for gap in gaps)
+    interrupted = any(_end_us(gap) > last_us for gap in gaps)
     return last_us if last_us > now_us - on_the_way_us and not interrupted else now_us
 
 
@@ -116,14 +119,23 @@ async def _tile(
 
 
 async def keyframe_near(archive: Archive, camera_id: str, at_us: int, before_us: int, after_us: int) -> Keyframe | None:
-    """The picture of an instant as `stills.nearest` finds it, if it may be shown."""
+    """The picture of an instant as `stills.nearest` finds it, if it may be shown.
+
+    It lies close by nearly always. So files farther on, of which there may be thousands, are read only as long as
+    there is none.
+    """
 
     def may_show(utc_us: int) -> bool:
         return bool(archive.shown(camera_id, Span(utc_us, utc_us + 1)))
 
     # One microsecond more, so that what ends exactly there is among them.
-    files = await archive.files(camera_id, Span(at_us - before_us - 1, at_us + after_us))
-    return nearest(files, at_us, before_us=before_us, after_us=after_us, may_show=may_show)
+    from_us, reach_us = at_us - before_us - 1, min(after_us, _GROUP_US)
+    while True:
+        files = await archive.files(camera_id, Span(from_us, at_us + reach_us))
+        found = nearest(files, at_us, before_us=before_us, after_us=reach_us, may_show=may_show)
+        if found is not None or reach_us == after_us:
+            return found
+        from_us, reach_us = at_us + reach_us, min(after_us, reach_us * _FARTHER)
 
 
 def _cause(
@@ -134,9 +146,13 @@ def _cause(
     if not archive.shown(camera_id, missing[0]):
         return Missing.PAST_DAYS.value
     for gap in gaps:
-        if any(gap.start_us < hole.end_us and (gap.end_us is None or gap.end_us > hole.start_us) for hole in missing):
+        if any(gap.start_us < hole.end_us and _end_us(gap) > hole.start_us for hole in missing):
             return gap.cause.value
     return Missing.UNKNOWN.value
+
+
+def _end_us(gap: Gap) -> float:
+    return math.inf if gap.end_us is None else gap.end_us
 
 
 def _touching(spans: Sequence[Span], span: Span) -> Sequence[Span]:

@@ -1,7 +1,8 @@
 """Still pictures and contact strips over HTTP."""
 
+import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Protocol
@@ -28,6 +29,7 @@ _LONGEST_STRIP_US = 31 * DAY_US
 _MOST_TILES = 48
 _MOST_TILE_PIXELS_ACROSS = 15_360
 _AGAIN_AFTER_S = 2
+_FIND_S = 10.0
 
 
 class CameraView(Protocol):
@@ -77,15 +79,7 @@ class PictureHandlers:
         headers = {**_headers(etag), "X-Picture-Time": utc.to_text(at_us)}
         if _is_known(request, etag):
             return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        try:
-            body = await self._stills.jpeg(source, width)
-        except BusyError as error:
-            raise _busy() from error
-        except FileNotFoundError as error:
-            raise Problem(HTTPStatus.NOT_FOUND, "no_footage", "this footage has just been deleted") from error
-        except (PictureError, OSError) as error:
-            detail = str(error) or "the disk does not answer"
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", detail) from error
+        body = await _made(self._stills.jpeg(source, width))
         return web.Response(body=body, content_type="image/jpeg", headers=headers)
 
     async def strip(self, request: web.Request) -> web.Response:
@@ -102,10 +96,7 @@ class PictureHandlers:
             (Recorded(tile.keyframe, self._archive.read) if tile.keyframe else None, marks(tile, layout))
             for tile in strip.tiles
         ]
-        try:
-            body = await self._stills.strip(name, tiles, layout)
-        except BusyError as error:
-            raise _busy() from error
+        body = await _made(self._stills.strip(name, tiles, layout))
         return web.Response(body=body, content_type="image/jpeg", headers=headers)
 
     async def strip_described(self, request: web.Request) -> web.Response:
@@ -142,7 +133,7 @@ class PictureHandlers:
     async def _newest(self, camera_id: str, camera: CameraView, actor: Actor) -> tuple[Source, int]:
         keyframe = camera.live.keyframe
         if keyframe is None:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", "the camera sends no pictures now")
+            raise _no_picture("the camera sends no pictures now")
         # Home Assistant asks every few seconds: the auditor makes one record of that.
         await self._auditor.look("snapshot", actor, camera_id)
         return Live(camera_id, keyframe), self._host.utc_us(keyframe.arrival_us)
@@ -150,7 +141,7 @@ class PictureHandlers:
     async def _recorded(self, camera_id: str, at_us: int, actor: Actor) -> tuple[Source, int]:
         if at_us > time.time_ns() // 1_000:
             raise Problem(HTTPStatus.BAD_REQUEST, "future_range", "at: the instant lies in the future")
-        keyframe = await keyframe_near(self._archive, camera_id, at_us, _REACH_US, _REACH_US)
+        keyframe = await _in_time(keyframe_near(self._archive, camera_id, at_us, _REACH_US, _REACH_US))
         if keyframe is None:
             if not self._archive.shown(camera_id, Span(at_us, at_us + 1)):
                 await self._auditor.look("snapshot", actor, camera_id, at_us, at_us, outcome="refused")
@@ -175,16 +166,43 @@ class PictureHandlers:
         if count * width > _MOST_TILE_PIXELS_ACROSS:
             detail = f"count × width: at most {_MOST_TILE_PIXELS_ACROSS} was expected"
             raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", detail)
-        strip = await plan(self._archive, camera_id, within, count, time.time_ns() // 1_000)
+        strip = await _in_time(plan(self._archive, camera_id, within, count, time.time_ns() // 1_000))
         return camera_id, within, strip, strip.layout(columns, width)
 
 
 _STRIP_PATTERN = "/api/v1/cameras/{camera_id}/strip"
 
 
-def _busy() -> Problem:
-    detail = "many pictures are being made; this one can be in a few seconds"
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, {"Retry-After": str(_AGAIN_AFTER_S)})
+async def _in_time[T](finding: Awaitable[T]) -> T:
+    """What it finds, unless the disk hangs. Raises Problem."""
+    try:
+        async with asyncio.timeout(_FIND_S):
+            return await finding
+    except TimeoutError as error:
+        raise _no_picture("the disk does not answer") from error
+
+
+async def _made(making: Awaitable[bytes]) -> bytes:
+    """The JPEG. Raises Problem."""
+    try:
+        return await making
+    except BusyError as error:
+        detail = "many pictures are being made; this one can be in a few seconds"
+        headers = {"Retry-After": str(_AGAIN_AFTER_S)}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, headers) from error
+    except PictureError as error:
+        raise _no_picture(str(error)) from error
+    except FileNotFoundError as error:
+        detail = "a file of this footage has just been deleted, or its disk is away"
+        raise Problem(HTTPStatus.NOT_FOUND, "no_footage", detail) from error
+    except TimeoutError as error:
+        raise _no_picture("the disk does not answer") from error
+    except OSError as error:
+        raise _no_picture(f"the disk does not give it: {error.strerror or error}") from error
+
+
+def _no_picture(detail: str) -> Problem:
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", detail)
 
 
 def _headers(etag: str) -> dict[str, str]:
