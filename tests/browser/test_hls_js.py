@@ -18,7 +18,7 @@ from tests.browser.player import Player, Shown
 from tests.cameras.background import Background
 from tests.cameras.scripted import ScriptedCamera
 from tests.recorder.footage import encode, encode_sound
-from tests.recorder.test_streams import live_ticket, newest_span, playlist_at, range_ticket, segment_at
+from tests.recorder.watching import live_ticket, newest_span, playlist_at, range_ticket, segment_at
 from tests.world import Recorder, wait_until
 
 GROUP_S = 2.0
