@@ -75,9 +75,14 @@ def encode(
 
 
 def encode_pictures(
-    pictures: Iterable[Yuv], b_frames: int = 0, codec: CodecName = "h264", preset: str = "ultrafast", slices: int = 1
+    pictures: Iterable[Yuv],
+    b_frames: int = 0,
+    codec: CodecName = "h264",
+    preset: str = "ultrafast",
+    slices: int = 1,
+    more: str = "",
 ) -> Footage:
-    """Encodes pictures of one size."""
+    """Encodes pictures of one size. `more` are parameters that x264 and x265 call the same, each behind a colon."""
     encoder = cast("av.VideoCodecContext", av.CodecContext.create(_ENCODERS[codec], "w"))
     encoder.pix_fmt = "yuv420p"
     encoder.framerate = 10
@@ -85,12 +90,12 @@ def encode_pictures(
     encoder.options = {
         "h264": {
             "preset": preset,
-            "x264-params": f"keyint=10:scenecut=0:bframes={b_frames}:threads=1:sliced-threads=0:slices={slices}",
+            "x264-params": f"keyint=10:scenecut=0:bframes={b_frames}:threads=1:sliced-threads=0:slices={slices}" + more,
         },
         "h265": {
             "preset": preset,
             "x265-params": f"log-level=none:keyint=10:min-keyint=10:scenecut=0:bframes={b_frames}:b-adapt=0"
-            ":open-gop=0:pools=none:frame-threads=1",
+            ":open-gop=0:pools=none:frame-threads=1" + more,
         },
     }[codec]
     packets = []
