@@ -1,26 +1,22 @@
-"""The camera file: schema and validation. A wrong file is refused whole, with the line, the column and the reason."""
+"""The camera file: what it says. A wrong file is refused whole, with the line, the column and the reason."""
 
-import difflib
-import re
-import unicodedata
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import voluptuous as vol
 
-from . import strict_yaml
+from . import camera_schema, strict_yaml
 from .archive.retention import Storage
 from .strict_yaml import Document, YamlError
 
-_BYTES = {"MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
 _LONGEST_UNJUSTIFIED_DAYS = 30
-_SOURCES = ("auto", "native", "libav")
-_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https")
+_ORDER = [str(key) for key in (*camera_schema.FILE_KEYS, *camera_schema.CAMERA_KEYS)]
+
+CAMERA_KEYS = tuple(str(key) for key in camera_schema.CAMERA_KEYS)
 
 STARTER = """\
 # The cameras of this recorder. A change is taken within seconds, without a restart; a file with a mistake is refused
@@ -159,7 +155,7 @@ def parse(text: str) -> Config:
     if not isinstance(document.data, dict):
         raise ConfigError("keys such as version, name and cameras were expected", "", *document.position([]))
     try:
-        return _build(_FILE(document.data))
+        return _build(camera_schema.FILE(document.data))
     except vol.Invalid as error:
         raise _located(error, document) from error
 
@@ -169,7 +165,7 @@ def parse_camera(camera_id: str, entry: Mapping[str, object], elderships: Iterab
     if entry.get("id", camera_id) != camera_id:
         raise ConfigError(f"{camera_id} was expected, or nothing at all", "id")
     try:
-        valid = _CAMERA({**entry, "id": camera_id})
+        valid = camera_schema.CAMERA({**entry, "id": camera_id})
         return _camera(valid, {eldership.id: eldership for eldership in elderships})
     except vol.Invalid as error:
         raise _located(error, None) from error
@@ -245,161 +241,11 @@ def _storage(values: Mapping[str, Any]) -> Storage:
     reserve_bytes, reserve_fraction = values.get("reserve", (None, 0.05))
     return Storage(
         retention_days=values.get("retention_days", 14),
-        quota_bytes=None if quota_gb is None else round(quota_gb * _BYTES["GB"]),
+        quota_bytes=None if quota_gb is None else round(quota_gb * camera_schema.BYTES["GB"]),
         reserve_bytes=reserve_bytes,
         reserve_fraction=reserve_fraction,
         memory_s=float(values.get("memory_s", 30)),
     )
-
-
-# --- validators -------------------------------------------------------------------------------------------------------
-
-
-def _version(value: object) -> int:
-    if isinstance(value, bool) or value != 1:
-        raise vol.Invalid("the file's version 1 was expected")
-    return 1
-
-
-def _text(longest: int) -> vol.All:
-    return vol.All(_is_text, str.strip, vol.Length(1, longest, msg=f"1 to {longest} characters were expected"))
-
-
-def _is_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise vol.Invalid("text was expected; what YAML takes for something else needs quotes")
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in value.strip()):
-        raise vol.Invalid("one line of text was expected")
-    return value
-
-
-def _is_true(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise vol.Invalid("true or false was expected")
-    return value
-
-
-def _source(value: object) -> str:
-    if value not in _SOURCES:
-        raise vol.Invalid("auto, native or libav was expected")
-    return str(value)
-
-
-def _certificate(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"ignore|sha256:(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}", value):
-        return value
-    raise vol.Invalid(
-        '"ignore" was expected, or "sha256:" and the 64 hexadecimal digits of the certificate\'s fingerprint'
-    )
-
-
-def _date(value: object) -> date:
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-        try:
-            return date.fromisoformat(value)
-        except ValueError as error:
-            raise vol.Invalid("there is no such day") from error
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    raise vol.Invalid("a date was expected, such as 2026-11-22")
-
-
-def _number(least: float, most: float, unit: str) -> vol.All:
-    def check(value: object) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise vol.Invalid(f"{least:g} to {most:,} {unit} were expected".replace(",", " "))
-        return value
-
-    return vol.All(check)
-
-
-def _address(value: object) -> str:
-    try:
-        parts = urlsplit(str(value))
-        valid = parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or 0 < parts.port < 65536)
-    except ValueError:
-        valid = False
-    # urlsplit leaves out what is no part of an address, such as tabs.
-    if not valid or not isinstance(value, str) or len(value) > 2_000 or " " in value or not value.isprintable():
-        # The value itself may hold a password and is not repeated.
-        raise vol.Invalid(
-            "a camera's address was expected, such as rtsp://192.0.2.10:554/main with user:password@ before the host "
-            f"({', '.join(_SCHEMES)})"
-        )
-    return value
-
-
-def _reserve(value: object) -> tuple[int | None, float]:
-    """Bytes, and the fraction of the disk that counts if there are no bytes."""
-    match = re.fullmatch(r"(\d{1,7}(?:\.\d{1,6})?) ?(%|MB|GB|TB)", value, re.ASCII) if isinstance(value, str) else None
-    if match is not None:
-        amount, unit = float(match[1]), match[2]
-        if unit == "%" and 0.1 <= amount <= 50:
-            return None, amount / 100
-        if unit != "%" and 1_000_000 <= amount * _BYTES[unit] <= 1_000_000 * _BYTES["GB"]:
-            return round(amount * _BYTES[unit]), 0.0
-    raise vol.Invalid('"5 %" (0.1 to 50) or "20 GB" (MB, GB or TB; 1 MB to 1000 TB) was expected')
-
-
-def _time_zone(value: object) -> zoneinfo.ZoneInfo:
-    # zoneinfo would look for a file of that name, whatever else the file is.
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z]\w*(?:[/+-]\w+)*", value, re.ASCII):
-        try:
-            return zoneinfo.ZoneInfo(value)
-        except zoneinfo.ZoneInfoNotFoundError, ValueError, OSError:
-            pass
-    near = _nearest(str(value), zoneinfo.available_timezones())
-    raise vol.Invalid(f"a time zone such as Europe/Vilnius was expected{near}")
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word[:64], list(known), 1)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
-_ID = vol.All(_is_text, vol.Match(r"^[a-z0-9][a-z0-9-]{0,63}\Z", msg="1 to 64 of a-z, 0-9 and - were expected"))
-_NAME = _text(100)
-_PROSE = _text(1_000)
-
-_ELDERSHIP_KEYS: dict[vol.Marker, object] = {vol.Required("id"): _ID, vol.Required("name"): _NAME}
-_CAMERA_KEYS: dict[vol.Marker, object] = {
-    vol.Required("id"): _ID,
-    vol.Required("name"): _NAME,
-    vol.Required("eldership"): _is_text,
-    vol.Required("url"): _address,
-    vol.Optional("detect_url"): _address,
-    vol.Optional("retention_days"): _number(0.04, 366, "days"),
-    vol.Optional("retention_justification"): _PROSE,
-    vol.Optional("audio", default=False): _is_true,
-    vol.Optional("audio_justification"): _PROSE,
-    vol.Optional("paused", default=False): _is_true,
-    vol.Optional("source", default="auto"): _source,
-    vol.Optional("certificate"): _certificate,
-    vol.Optional("purpose"): _PROSE,
-    vol.Optional("legal_basis"): _PROSE,
-    vol.Optional("sign_posted"): _date,
-    vol.Optional("dpia"): _PROSE,
-    vol.Optional("review"): _date,
-}
-_STORAGE_KEYS: dict[vol.Marker, object] = {
-    vol.Optional("retention_days"): _number(0.04, 30, "days"),
-    vol.Optional("quota_gb"): _number(0.01, 1_000_000, "GB"),
-    vol.Optional("reserve"): _reserve,
-    vol.Optional("memory_s"): _number(5, 300, "seconds"),
-}
-_FILE_KEYS: dict[vol.Marker, object] = {
-    vol.Required("version"): _version,
-    vol.Required("name"): _NAME,
-    vol.Optional("time_zone", default="Europe/Vilnius"): _time_zone,
-    vol.Required("elderships"): [_ELDERSHIP_KEYS],
-    vol.Required("cameras"): [_CAMERA_KEYS],
-    vol.Optional("storage"): _STORAGE_KEYS,
-}
-_CAMERA = vol.Schema(_CAMERA_KEYS)
-_FILE = vol.Schema(_FILE_KEYS)
-
-CAMERA_KEYS = tuple(str(key) for key in _CAMERA_KEYS)
-_ORDER = [str(key) for key in (*_FILE_KEYS, *_CAMERA_KEYS)]
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -428,10 +274,14 @@ def _located(error: vol.Invalid, document: Document | None) -> ConfigError:
 
 
 def _unknown(path: Sequence[str | int]) -> str:
-    kinds = {"elderships": _ELDERSHIP_KEYS, "cameras": _CAMERA_KEYS, "storage": _STORAGE_KEYS}
-    inside = _FILE_KEYS if len(path) == 1 else kinds.get(str(path[0]), _CAMERA_KEYS)
+    kinds = {
+        "elderships": camera_schema.ELDERSHIP_KEYS,
+        "cameras": camera_schema.CAMERA_KEYS,
+        "storage": camera_schema.STORAGE_KEYS,
+    }
+    inside = camera_schema.FILE_KEYS if len(path) == 1 else kinds.get(str(path[0]), camera_schema.CAMERA_KEYS)
     known = [str(key) for key in inside]
-    near = _nearest(str(path[-1]), known)
+    near = camera_schema.nearest(str(path[-1]), known)
     return f"this key is unknown{near or '; known are ' + ', '.join(known)}"
 
 
