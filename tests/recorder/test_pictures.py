@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.timeline import Lock, Span
 from safe_community_recorder.media.cmaf import Fragment, RecordingFile
 from safe_community_recorder.media.video import CodecName, VideoFormat
@@ -135,6 +136,23 @@ async def test_the_part_of_a_torn_file_that_is_whole_is_shown(tmp_path: Path) ->
         jpeg = await picture_at(archive, stills, start_us + 2_500_000)
         assert jpeg is not None
         assert brightness(jpeg) == pytest.approx(luma_of(10), abs=3)
+    finally:
+        stills.close()
+        await archive.stop()
+
+
+async def test_a_picture_that_is_kept_is_not_shown_from_the_second_its_days_are_over(tmp_path: Path) -> None:
+    start_us = now_us() - DAY // 2
+    archive = await open_archive(Folder(tmp_path), [group(start_us)], days=1)
+    stills = Stills()
+    try:
+        assert await picture_at(archive, stills, start_us) is not None
+        assert await picture_at(archive, stills, start_us) is not None
+        assert (stills.made, stills.kept) == (1, 1)
+        archive.use(Storage(), lambda _camera_id: 0.4)
+        assert await picture_at(archive, stills, start_us) is None
+        strip = await plan(archive, "stop", Span(start_us, start_us + S), 1, now_us())
+        assert [(tile.keyframe, tile.cause) for tile in strip.tiles] == [(None, "past_days")]
     finally:
         stills.close()
         await archive.stop()

@@ -61,6 +61,7 @@ class Waiting:
 
     number: int
     let_go: asyncio.Event
+    asked: asyncio.Event | None = None
     video: VideoFormat = encode().video
 
     @property
@@ -68,6 +69,8 @@ class Waiting:
         return self.number
 
     async def sample(self) -> bytes:
+        if self.asked is not None:
+            self.asked.set()
         await self.let_go.wait()
         return encode().units[0].data
 
@@ -137,5 +140,45 @@ async def test_strips_and_pictures_take_turns() -> None:
         for event in let_go:
             event.set()
         assert (await strip)[:2] == b"\xff\xd8"
+    finally:
+        stills.close()
+
+
+async def test_strips_wait_for_each_other_but_not_for_a_disk_that_hangs() -> None:
+    """So only one strip's pictures are in memory; live pictures, which need no disk, come all the same."""
+    stills, never = Stills(read_s=0.2), asyncio.Event()
+    layout = Layout(2, 64, 48)
+    try:
+        first, second = (
+            asyncio.create_task(
+                stills.strip(name, [(Waiting(name * 2 + tile, never), Marks()) for tile in range(2)], layout)
+            )
+            for name in range(2)
+        )
+        jpeg = await stills.jpeg(Live("stop", encode().units[0]))
+        assert jpeg[:2] == b"\xff\xd8"
+        with pytest.raises(TimeoutError):
+            await first
+        with pytest.raises((BusyError, TimeoutError)):
+            await second
+        # Who comes then has all to itself.
+        never.set()
+        assert (await stills.strip("third", [(Waiting(9, never), Marks())], layout))[:2] == b"\xff\xd8"
+    finally:
+        stills.close()
+
+
+async def test_of_two_strips_the_second_is_begun_when_the_first_is_done() -> None:
+    stills, let_go, asked = Stills(), asyncio.Event(), asyncio.Event()
+    layout = Layout(1, 64, 48)
+    try:
+        first = asyncio.create_task(stills.strip("first", [(Waiting(0, let_go), Marks())], layout))
+        second = asyncio.create_task(stills.strip("second", [(Waiting(1, let_go, asked), Marks())], layout))
+        # The picture of somebody else is made meanwhile, so there was time.
+        await stills.jpeg(Live("stop", encode().units[0]))
+        assert not asked.is_set()
+        let_go.set()
+        assert (await first)[:2] == (await second)[:2] == b"\xff\xd8"
+        assert asked.is_set()
     finally:
         stills.close()

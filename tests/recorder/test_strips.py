@@ -11,7 +11,7 @@ from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.picture import PictureError
 from safe_community_recorder.stills import Recorded, Stills
 from safe_community_recorder.strip import Strip, Tile, keyframe_near, marks, plan
-from tests.recorder.archives import Folder, S, now_us
+from tests.recorder.archives import Folder, S, group, now_us, record
 from tests.recorder.footage import groups_of
 from tests.recorder.jpegs import is_hatched, luma_of, open_archive, picture_at, shown, strip_of
 
@@ -117,3 +117,65 @@ def test_the_smallest_gap_is_seen_in_a_tile(length_us: int, width: int, data: st
     layout = Strip((tile,)).layout(1, 16 + 2 * width)
     ((first, behind),) = marks(tile, layout).missing
     assert 0 <= first < behind <= layout.width
+
+
+async def test_a_strip_reads_the_files_that_its_pictures_lie_in_and_no_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a month there are nine thousand: all but a few are gone here, and nobody notices."""
+    file_s, parts = 10, 4
+    start_us = (now_us() // S // file_s - 200) * file_s * S
+    folder = Folder(tmp_path)
+    archive = await open_archive(folder, [], file_s=file_s)
+    for beginning in range(0, 400, file_s):
+        await record(archive, "stop", [group(start_us + (beginning + n) * S) for n in range(file_s)])
+    try:
+        assert len(folder.files) == 40
+        for number, path in enumerate(folder.files):
+            if not any(10 * part - 1 <= number <= 10 * part + 3 for part in range(parts)):
+                path.unlink()
+        within = Span(start_us, start_us + 400 * S)
+        strip = await plan(archive, "stop", within, parts, now_us())
+        assert [tile.keyframe.utc_us if tile.keyframe else None for tile in strip.tiles] == [
+            start_us + part * 100 * S for part in range(parts)
+        ]
+        assert [tile.cause for tile in strip.tiles] == [None] * parts
+        assert "recording file cannot be read" not in caplog.text
+    finally:
+        await archive.stop()
+
+
+async def test_a_picture_far_behind_a_file_that_cannot_be_read_is_found_all_the_same(tmp_path: Path) -> None:
+    start_us = now_us() - 900 * S
+    folder = Folder(tmp_path)
+    archive = await open_archive(folder, [])
+    for beginning in range(0, 300, 20):
+        await record(archive, "stop", [group(start_us + (beginning + n) * S) for n in range(20)])
+    try:
+        for path in folder.files[:10]:
+            path.write_bytes(b"nothing that was recorded")
+        (tile,) = (await plan(archive, "stop", Span(start_us, start_us + 300 * S), 1, now_us())).tiles
+        assert tile.keyframe is not None
+        assert tile.keyframe.utc_us == start_us + 200 * S
+    finally:
+        await archive.stop()
+
+
+async def test_a_disk_that_is_away_for_a_moment_makes_no_hole_that_stays(tmp_path: Path) -> None:
+    start_us = now_us() - 60 * S
+    folder = Folder(tmp_path)
+    archive = await open_archive(folder, list(groups_of(start_us=start_us)))
+    stills = Stills()
+    try:
+        strip = await plan(archive, "stop", Span(start_us, start_us + 2 * S), 2, now_us())
+        (path,) = folder.files
+        path.rename(tmp_path / "away")
+        with pytest.raises(FileNotFoundError):
+            await strip_of(archive, stills, strip, 2, 64)
+        (tmp_path / "away").rename(path)
+        luma = shown(await strip_of(archive, stills, strip, 2, 64))
+        for column, number in enumerate((0, 10)):
+            assert luma[:, column * 64 : (column + 1) * 64].mean() == pytest.approx(luma_of(number), abs=3)
+    finally:
+        stills.close()
+        await archive.stop()
