@@ -13,9 +13,9 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .client import CameraState, Connection
 from .coordinator import RecorderCoordinator
 from .data import SafeCommunityConfigEntry
+from .documents import CameraState, Connection
 from .entity import CameraEntity, async_add_as_they_come
 
 PARALLEL_UPDATES = 0

@@ -12,10 +12,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .access import Action, Asker, asker_permits, current_asker, not_permitted
-from .client import Connection, LiveTicket, RecorderError, RequestRefused
+from .client import LiveTicket
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry
+from .documents import Connection
 from .entity import CameraEntity, async_add_as_they_come
+from .errors import RecorderError, RequestRefused
 
 PARALLEL_UPDATES = 0
 

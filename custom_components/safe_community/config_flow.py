@@ -36,17 +36,11 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 
-from .client import (
-    CannotConnect,
-    RecorderClient,
-    RecorderError,
-    RecorderInfo,
-    UnsupportedVersion,
-    WrongToken,
-    normalise_url,
-)
+from .client import RecorderClient, normalise_url
 from .const import DOMAIN, LANGUAGES, SUBENTRY_MEMBER
 from .data import SafeCommunityConfigEntry
+from .documents import RecorderInfo
+from .errors import CannotConnect, RecorderError, UnsupportedVersion, WrongToken
 from .members import CONF_ELDERSHIPS, CONF_ROLE, CONF_USER_ID, Role, member_with_account
 
 URL_SELECTOR: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="url"))

@@ -12,23 +12,21 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .client import (
+from .client import RecorderClient
+from .const import DOMAIN, LOGGER
+from .documents import (
     CameraChanged,
     CameraRemoved,
     Eldership,
     HostClockStepped,
     InfoChanged,
     RecorderCamera,
-    RecorderClient,
-    RecorderError,
     RecorderEvent,
     RecorderInfo,
     Snapshot,
     StorageChanged,
-    UnsupportedVersion,
-    WrongToken,
 )
-from .const import DOMAIN, LOGGER
+from .errors import RecorderError, UnsupportedVersion, WrongToken
 from .storage import ClockStep, Storage
 
 FIRST_RETRY_S: Final = 1.0

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
-from .client import RecorderCamera, RecorderClient
+from .client import RecorderClient
 from .const import DOMAIN
 from .coordinator import Recorder, RecorderCoordinator
+from .documents import RecorderCamera
 from .incidents.desk import IncidentDesk
 from .traces import Traces
 

@@ -7,9 +7,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType
 
-from .client import RecorderCamera
 from .const import DOMAIN
 from .coordinator import Recorder
+from .documents import RecorderCamera
 
 MANUFACTURER: Final = "Safe Community"
 

@@ -8,10 +8,10 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .client import RecorderCamera
 from .coordinator import Recorder, RecorderCoordinator
 from .data import SafeCommunityConfigEntry
 from .devices import camera_identifier
+from .documents import RecorderCamera
 
 
 class CameraEntity(CoordinatorEntity[RecorderCoordinator]):

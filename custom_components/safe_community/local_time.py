@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
-from .client import Span
+from .documents import Span
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)

@@ -17,9 +17,10 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from .access import Action, asker_permits, current_asker
-from .client import Eldership, RecorderCamera, RecorderError
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry, loaded_entries, loaded_entry
+from .documents import Eldership, RecorderCamera
+from .errors import RecorderError
 from .identifier import RecordingId
 from .local_time import HOUR, day_start, days_with, hour_title, hours_of, hours_with
 from .views import CLIP_MIME_TYPE, clip_url

@@ -12,10 +12,10 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
 from .access import Action, NotPermitted, user_permits
-from .client import RecorderCamera
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry, loaded_entry
 from .devices import camera_of_device
+from .documents import RecorderCamera
 from .incidents.model import Kind
 
 SERVICE_RAISE_INCIDENT: Final = "raise_incident"

@@ -8,8 +8,10 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from .access import Action, Asker
-from .client import AuditEvent, RecorderCamera, RecorderClient, RecorderError
+from .client import AuditEvent, RecorderClient
 from .const import LOGGER
+from .documents import RecorderCamera
+from .errors import RecorderError
 
 # A page that asks again and again is one look, and one refusal.
 SAME: Final = timedelta(minutes=10)

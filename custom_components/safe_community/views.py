@@ -9,9 +9,10 @@ from homeassistant.components.http import KEY_HASS_USER, HomeAssistantView
 from homeassistant.core import HomeAssistant
 
 from .access import Action, Asker, user_permits
-from .client import RequestRefused, refusal
+from .client import refusal
 from .const import DOMAIN, LOGGER
 from .data import loaded_entry
+from .errors import RequestRefused
 from .identifier import parse_path_time, path_time
 
 CLIP_MIME_TYPE: Final = "video/mp4"

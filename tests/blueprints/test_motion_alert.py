@@ -18,8 +18,8 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
-from custom_components.safe_community.client import CameraChanged
 from custom_components.safe_community.coordinator import after
+from custom_components.safe_community.documents import CameraChanged
 from tests.integration.conftest import SetUp
 from tests.integration.world import member, subentry
 from tests.world import Recorder

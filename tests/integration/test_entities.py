@@ -13,7 +13,10 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 
-from custom_components.safe_community.client import (
+from custom_components.safe_community.const import DOMAIN
+from custom_components.safe_community.coordinator import Recorder as KnownRecorder
+from custom_components.safe_community.coordinator import after
+from custom_components.safe_community.documents import (
     CameraChanged,
     CameraRemoved,
     InfoChanged,
@@ -22,9 +25,6 @@ from custom_components.safe_community.client import (
     Snapshot,
     parse_event,
 )
-from custom_components.safe_community.const import DOMAIN
-from custom_components.safe_community.coordinator import Recorder as KnownRecorder
-from custom_components.safe_community.coordinator import after
 from tests.integration.conftest import SetUp
 from tests.integration.world import VABALNINKAS, Cameras, eventually
 from tests.world import Recorder, simulated_cameras

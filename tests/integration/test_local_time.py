@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_components.safe_community.client import Span
+from custom_components.safe_community.documents import Span
 from custom_components.safe_community.local_time import (
     DAY,
     HOUR,

@@ -14,7 +14,8 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
-from custom_components.safe_community.client import RecorderClient, Span
+from custom_components.safe_community.client import RecorderClient
+from custom_components.safe_community.documents import Span
 from custom_components.safe_community.views import clip_url
 from tests.integration.conftest import LogIn, SetUp
 from tests.integration.world import member

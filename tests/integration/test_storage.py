@@ -13,9 +13,9 @@ from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.safe_community.client import HostClockStepped, StorageChanged
 from custom_components.safe_community.const import DOMAIN
 from custom_components.safe_community.coordinator import after
+from custom_components.safe_community.documents import HostClockStepped, StorageChanged
 from custom_components.safe_community.storage import ClockStep, Storage, StorageState
 from custom_components.safe_community.troubles import SETTLING_S
 from tests.faults.disks import small_tmpfs

@@ -15,8 +15,8 @@ from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 
-from custom_components.safe_community.client import Connection
 from custom_components.safe_community.const import DOMAIN, LANGUAGES
+from custom_components.safe_community.documents import Connection
 from custom_components.safe_community.incidents.model import Answer, Kind, Stage
 from custom_components.safe_community.members import Role
 from custom_components.safe_community.storage import StorageState

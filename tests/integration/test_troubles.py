@@ -10,14 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custom_components.safe_community.client import (
-    HostClockStepped,
-    RecorderInfo,
-    StorageChanged,
-    parse_event,
-)
 from custom_components.safe_community.const import LANGUAGES
 from custom_components.safe_community.coordinator import Recorder, after
+from custom_components.safe_community.documents import HostClockStepped, RecorderInfo, StorageChanged, parse_event
 from custom_components.safe_community.storage import ClockStep, StorageState
 from custom_components.safe_community.troubles import (
     SETTLING_S,

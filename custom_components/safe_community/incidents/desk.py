@@ -12,8 +12,8 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
-from ..client import RecorderCamera
 from ..const import LOGGER
+from ..documents import RecorderCamera
 from ..members import Member, members_of
 from .dispatch import alert_message, async_send, async_texts, parse_action_id, update_message
 from .duty import in_order_of_asking

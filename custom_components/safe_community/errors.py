@@ -1,0 +1,39 @@
+"""Why the recorder could not do what was asked: one exception for each thing that a caller can act on."""
+
+from typing import Final
+
+API_VERSION: Final = 1
+
+
+class RecorderError(Exception):
+    """The recorder could not do what was asked."""
+
+
+class CannotConnect(RecorderError):
+    """Nothing answers at the address, or it stopped answering."""
+
+
+class WrongToken(RecorderError):
+    """The recorder does not know the token."""
+
+
+class NotARecorder(RecorderError):
+    """Something answers at the address, but not as a recorder does."""
+
+
+class UnsupportedVersion(RecorderError):
+    """The recorder speaks another version of the API."""
+
+    def __init__(self, found: object) -> None:
+        super().__init__(f"the recorder speaks API version {found}, this integration speaks {API_VERSION}")
+        self.found = found
+
+
+class RequestRefused(RecorderError):
+    """The recorder understood the request and says why it refuses it."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
