@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import config, strict_yaml, yaml_edit
 from .config import CAMERA_KEYS, Config, ConfigError
+from .durable import sync_directory
 from .strict_yaml import YamlError
 
 _POLL_S = 0.5
@@ -58,7 +59,7 @@ def save(path: Path, text: str) -> Config:
                 _keep(target, old)
                 os.replace(old, previous(path))
         os.replace(new, target)
-    _sync(target.parent)
+    sync_directory(target.parent)
     return valid
 
 
@@ -92,14 +93,6 @@ def _keep(target: Path, old: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         _write(old, target.read_bytes(), target)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # --- changing one camera ----------------------------------------------------------------------------------------------

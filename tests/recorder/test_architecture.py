@@ -7,13 +7,14 @@ from pathlib import Path
 import safe_community_recorder
 
 PACKAGE = Path(safe_community_recorder.__file__).parent
-VALUES = {"utc", "cause", "clock", "identity", "logs"}
+VALUES = {"utc", "cause", "clock", "durable", "identity", "logs"}
 MAY_KNOW = {
     "utc": set[str](),
     "cause": set[str](),
     "clock": {"utc"},
-    "identity": set[str](),
-    "audit": {"utc"},
+    "durable": set[str](),
+    "identity": {"durable"},
+    "audit": {"durable", "utc"},
     "logs": set[str](),
     "supervisor": set[str](),
     "vision": set[str](),
@@ -31,7 +32,7 @@ MAY_KNOW = {
     "yaml_edit": {"strict_yaml"},
     "camera_schema": set[str](),
     "config": {"archive", "camera_schema", "strict_yaml"},
-    "camera_file": {"config", "strict_yaml", "yaml_edit"},
+    "camera_file": {"config", "durable", "strict_yaml", "yaml_edit"},
     "pipeline": {"archive", "config", "ingest", "live", "media", "watch"} | VALUES,
     "probe": {"config", "ingest", "media"} | VALUES,
     "probe_command": {"config", "ingest", "probe"} | VALUES,

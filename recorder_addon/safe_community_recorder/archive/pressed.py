@@ -2,11 +2,11 @@
 
 import json
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from .. import utc
+from ..durable import write_whole
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,10 +39,5 @@ class Pressed:
 
     def save(self) -> None:
         """Keeps it for the next run. Raises OSError."""
-        beside = self._path.with_suffix(".new")
         content = {camera_id: utc.to_text(until_us) for camera_id, until_us in sorted(self._until_us.items())}
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
+        write_whole(self._path, json.dumps(content, indent=1).encode())

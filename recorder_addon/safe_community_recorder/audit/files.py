@@ -167,15 +167,6 @@ def whole_bytes(stream: BinaryIO, size: int) -> int:
     return 0
 
 
-def sync_directory(folder: Path) -> None:
-    """Returns when the directory's names are on the disk. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _head_file(data: Path, flags: int) -> Iterator[int | None]:
     try:

@@ -5,6 +5,7 @@ import os
 from itertools import groupby
 from pathlib import Path
 
+from ..durable import sync_directory
 from . import files
 from .files import LogFile
 from .record import BEGINNING, DamagedError, Noted, link_of, read
@@ -38,13 +39,13 @@ def take_over(data: Path, head_file: int) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-    files.sync_directory(beside)
+    sync_directory(beside)
     files.write_head(head_file, Noted(len(lines), link_of(lines[-1]) if lines else BEGINNING))
     os.fsync(head_file)
     if folder.exists():
         folder.rmdir()
     beside.rename(folder)
-    files.sync_directory(data)
+    sync_directory(data)
     path.unlink()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from ..durable import sync_directory
 from . import files, former
 from .files import LogFile
 from .record import BEGINNING, DamagedError, Noted, check, line_of, link_of, read
@@ -156,7 +157,7 @@ class AuditLog:
         former.take_over(self._data, head_file)
         if not folder.exists():
             folder.mkdir(0o700)
-            files.sync_directory(self._data)
+            sync_directory(self._data)
         self._file, last, torn_bytes = _end(folder)
         self._torn_bytes += torn_bytes
         head = files.read_head(self._data)
@@ -198,7 +199,7 @@ class AuditLog:
             told.future.result()
             with files.writing(self._data):
                 file.path.unlink()
-            files.sync_directory(folder)
+            sync_directory(folder)
             done += 1
         return done
 
@@ -247,7 +248,7 @@ def _append(path: Path, data: bytes) -> None:
                 left = left[os.write(descriptor, left) :]
             os.fsync(descriptor)
             if new:
-                files.sync_directory(path.parent)
+                sync_directory(path.parent)
         except OSError:
             os.ftruncate(descriptor, size)
             if new:

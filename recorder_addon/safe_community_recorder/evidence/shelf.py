@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..archive.root import ArchiveRoot
+from ..durable import sync_directory
 
 _DIRECTORY = ".exports"
 _OURS = re.compile(r"(\d{4}-\d{4,9})\.zip(?:\.part)?", re.ASCII)
@@ -31,11 +32,7 @@ class Shelf:
     def keep(self, number: str) -> None:
         """The file that was begun is whole, and will be after a power cut, too."""
         self._root.move(_part(number), _whole(number))
-        descriptor = os.open(self._root.path / _DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_directory(self._root.path / _DIRECTORY)
 
     def remove(self, number: str) -> None:
         """Deletes a package, whole or not; one that is gone is no trouble."""
