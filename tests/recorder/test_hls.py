@@ -189,7 +189,17 @@ def growing(files: Sequence[tuple[str, RecordingFile]], upto: int) -> list[tuple
     return found
 
 
+def keyframes(count: int, start_us: int) -> RecordingFile:
+    """A file of a camera that sends nothing else, ten a second."""
+    (first,) = groups_of(10, start_us=start_us)
+    only = replace(first, samples=first.samples[:1])
+    return read(recorded([replace(only, start_us=start_us + n * 100_000) for n in range(count)])[0])
+
+
 FILES = [(f"{number}.mp4", read(file_of(T0 + number * 7 * S, 5 + number))) for number in range(3)]
+
+
+MIXED = [*FILES, ("3.mp4", keyframes(20, T0 + 21 * S))]
 
 
 def test_a_live_playlist_has_the_newest_fragments_and_numbers_that_go_on() -> None:
@@ -207,15 +217,33 @@ def test_a_live_playlist_has_the_newest_fragments_and_numbers_that_go_on() -> No
     assert [segment.breaks for segment in newest] == [50, 50, 51, 51, 51, 51]
 
 
+def test_pictures_that_are_all_keyframes_are_listed_half_a_second_together() -> None:
+    file = keyframes(43, T0)
+    window = LiveWindow(0, 0)
+    told: dict[int, Listed] = {}
+    for upto in range(1, 44):
+        window.take(growing([("1.mp4", file)], upto), T0)
+        segments = read_playlist(window.playlist(None)).segments
+        assert len(segments) == min(upto // 5, 8)
+        told.update((segment.number, segment) for segment in segments)
+    assert {segment.duration_s for segment in told.values()} == {0.5}
+    assert all(former.bytes.end == later.bytes.start for former, later in itertools.pairwise(told.values()))
+    # What is left of a file when the next one begins is listed as it is.
+    window.take([("1.mp4", file), ("2.mp4", keyframes(5, T0 + 4_300_000))], T0)
+    *_, rest, newest = read_playlist(window.playlist(None)).segments
+    assert [rest.duration_s, newest.duration_s] == pytest.approx([0.3, 0.5])
+    assert newest.breaks == 0
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 18), st.integers(0, 25)), max_size=12))
+@given(st.lists(st.tuples(st.integers(0, 38), st.integers(0, 25)), max_size=12))
 def test_a_number_once_told_never_means_another_segment(steps: list[tuple[int, int]]) -> None:
     window = LiveWindow(7, 3)
     told: dict[int, Listed] = {}
     highest = 0
     # Footage only grows, and what is too old only ever gets more.
     for upto, old_s in zip(*map(sorted, zip(*steps, strict=True)), strict=True) if steps else []:
-        window.take(growing(FILES, upto), T0 + old_s * S)
+        window.take(growing(MIXED, upto), T0 + old_s * S)
         playlist: Playlist = read_playlist(window.playlist(None))
         for segment in playlist.segments:
             assert told.setdefault(segment.number, segment) == segment

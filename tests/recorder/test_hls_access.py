@@ -1,108 +1,58 @@
-"""Which bytes of recording files HLS gives out: never more than may be shown at this moment."""
+"""Which bytes of recording files HLS gives out: as soon as they are there, never more than may be shown just now."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from http import HTTPStatus
-from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
-from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient, TestServer
 
 from safe_community_recorder import utc
-from safe_community_recorder.api.auditor import Auditor
-from safe_community_recorder.api.authorization import Entrance
-from safe_community_recorder.api.hls import HlsHandlers
-from safe_community_recorder.api.live import LiveHandlers
-from safe_community_recorder.api.problems import Problem, problems
 from safe_community_recorder.archive.archive import Archive
-from safe_community_recorder.archive.timeline import Lock
-from safe_community_recorder.audit.log import AuditLog
-from safe_community_recorder.clock import HostClock
-from safe_community_recorder.live import LiveChannel
+from safe_community_recorder.archive.retention import Storage
+from safe_community_recorder.archive.timeline import Lock, Span
+from safe_community_recorder.media.cmaf import RecordingFile
 from tests.recorder.archives import DAY, Folder, S, group, now_us, record
-from tests.recorder.footage import encode
-from tests.recorder.playlists import Listed, read_playlist
-
-TOKEN = "the-token"
-HEADERS = {"Authorization": f"Bearer {TOKEN}"}
-_STOP = "/api/v1/cameras/stop"
+from tests.recorder.hls_world import HEADERS, STOP, world
 
 
-@dataclass
-class Camera:
-    """What the handlers know of a camera."""
+class Counting(Archive):
+    """An archive that counts how often recording files are looked for."""
 
-    live: LiveChannel
+    looked = 0
 
-
-@dataclass
-class World:
-    """The interface of an archive in this process."""
-
-    archive: Archive
-    client: TestClient[web.Request, web.Application]
-    folder: Folder
-    log: AuditLog
-
-    async def get(self, path: str) -> ClientResponse:
-        return await self.client.get(path)
-
-    async def ticket(self, start_us: int, end_us: int) -> str:
-        query = urlencode({"start": utc.to_text(start_us), "end": utc.to_text(end_us)})
-        answer = await self.client.post(f"{_STOP}/hls/tickets?{query}", headers=HEADERS)
-        assert answer.status == 201
-        path: str = (await answer.json())["path"]
-        return path
-
-    async def live_ticket(self) -> str:
-        answer = await self.client.post(f"{_STOP}/live-tickets", headers=HEADERS)
-        path: str = (await answer.json())["hls"]
-        return path
-
-    async def listed(self, path: str) -> list[Listed]:
-        answer = await self.get(path)
-        assert answer.status == 200, await answer.text()
-        return read_playlist(await answer.text()).segments
-
-    async def status(self, path: str, segment: Listed) -> int:
-        """What comes of asking for a segment with the ticket of this path."""
-        auth = urlsplit(path).query.rpartition("auth=")[2]
-        answer = await self.get(f"{_STOP}/hls/{segment.bytes.uri.partition('?')[0]}?auth={auth}")
-        body = await answer.read()
-        if answer.status == 200:
-            assert len(body) == segment.bytes.end - segment.bytes.start
-        return answer.status
+    async def files(self, camera_id: str, within: Span) -> list[tuple[str, RecordingFile]]:
+        self.looked += 1
+        return await super().files(camera_id, within)
 
 
-@asynccontextmanager
-async def world(folder: Folder, days: float = 14) -> AsyncIterator[World]:
-    archive = folder.open(days)
-    await archive.start()
-    (folder.path / "log").mkdir()
-    live, log, entrance = LiveChannel(), AuditLog(folder.path / "log"), Entrance(TOKEN)
-    live.push(encode(10).units[0])
-    auditor = Auditor(log)
-
-    def camera_of(request: web.Request) -> tuple[str, Camera]:
-        if request.match_info["camera_id"] != "stop":
-            raise Problem(HTTPStatus.NOT_FOUND, "unknown_camera", "there is no such camera")
-        return "stop", Camera(live)
-
-    app = web.Application(middlewares=[problems])
-    app.add_routes(LiveHandlers(entrance, auditor, camera_of).routes())
-    app.add_routes(HlsHandlers(archive, HostClock(), entrance, auditor, camera_of).routes())
-    async with TestClient(TestServer(app)) as client:
-        yield World(archive, client, folder, log)
-    await archive.stop()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
+async def test_a_group_is_listed_when_it_is_whole_and_read_once_however_many_wait_for_it(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("safe_community_recorder.api.hls._BLOCKING_TARGETS", 60)
+    archive = Counting(folder.archive, folder.path, Storage(), lambda _camera_id: 14)
+    async with world(folder, archive=archive) as here, asyncio.timeout(60):
+        camera = await archive.camera("stop", lambda: None)
+        writing = asyncio.create_task(camera.run())
+        written, begin_us = camera.written, now_us() - 3 * S
+        camera.put(group(begin_us))
+        await written.wait()
+        live = await here.live_ticket()
+        (first,) = await here.listed(live)
+        for later in range(1, 4):
+            looked = archive.looked
+            asked = f"{live}&_HLS_msn={first.number + later}"
+            waiting = [asyncio.create_task(here.listed(asked)) for _ in range(12)]
+            await asyncio.wait(waiting, timeout=0.2)
+            assert not any(player.done() for player in waiting)
+            # The next keyframe has completed a group. Nothing else has to come before it is listed.
+            camera.put(group(begin_us + later * S))
+            for segments in await asyncio.gather(*waiting):
+                assert (segments[-1].number, segments[-1].at) == (
+                    first.number + later,
+                    utc.from_us(begin_us + later * S),
+                )
+            assert archive.looked == looked + 1
+        writing.cancel()
+        await camera.finish()
 
 
 async def test_a_live_ticket_opens_what_is_new_and_nothing_earlier(folder: Folder) -> None:
@@ -133,15 +83,14 @@ async def test_a_ticket_of_a_range_opens_that_range_only(folder: Folder) -> None
 async def test_footage_past_its_days_is_not_served_from_that_second_though_a_playlist_still_names_it(
     folder: Folder,
 ) -> None:
-    lasts_s = 8
-    async with world(folder, days=lasts_s * S / DAY) as here:
+    async with world(folder) as here:
         now = now_us()
-        await record(here.archive, "stop", [group(now - S), group(now), group(now + 3600 * S)])
-        path = await here.ticket(now - 2 * S, now + S)
+        await record(here.archive, "stop", [group(now - 4 * S), group(now - 3 * S), group(now + 3600 * S)])
+        path = await here.ticket(now - 5 * S, now - 2 * S)
         segments = await here.listed(path)
         assert [await here.status(path, segment) for segment in segments] == [200] * len(segments)
-        # Neither file nor index has changed when the seconds have passed.
-        await asyncio.sleep(max(0.0, (now + (lasts_s + 1) * S - now_us()) / S) + 0.1)
+        # Neither file nor index has changed when their days are over.
+        here.archive.use(Storage(), lambda _camera_id: S / DAY)
         assert [await here.status(path, segment) for segment in segments] == [404] * len(segments)
         assert (await here.get(path)).status == 404
         assert here.folder.files
@@ -186,7 +135,7 @@ async def test_every_look_is_recorded_and_by_a_ticket_too(folder: Folder) -> Non
         await record(here.archive, "stop", [group(now - 2 * S)])
         asked = {"Safe-Community-Actor": "Aldona", "Safe-Community-Reason": "incident%2017"}
         query = urlencode({"start": utc.to_text(now - 5 * S), "end": utc.to_text(now)})
-        answer = await here.client.post(f"{_STOP}/hls/tickets?{query}", headers=HEADERS | asked)
+        answer = await here.client.post(f"{STOP}/hls/tickets?{query}", headers=HEADERS | asked)
         path = (await answer.json())["path"]
         for _ in range(3):
             await here.listed(path)

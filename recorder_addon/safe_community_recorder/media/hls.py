@@ -149,7 +149,8 @@ class LiveWindow:
         return "\n".join([*lines, *_listed(self._segments, ticket), ""])
 
     def _is_new(self, fragment: Segment) -> bool:
-        return not any(one.uri == fragment.uri and one.start <= fragment.start < one.end for one in self._segments)
+        known = self._segments if self._begun is None else [*self._segments, self._begun]
+        return not any(one.uri == fragment.uri and one.start <= fragment.start < one.end for one in known)
 
     def _append(self, fragment: Segment) -> None:
         """Lists a fragment by itself, or together with its neighbours when they have become long enough."""
