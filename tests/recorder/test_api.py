@@ -13,23 +13,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from safe_community_recorder import config
-from safe_community_recorder.api.auditor import Auditor
 from safe_community_recorder.api.clip_response import send_clip
-from safe_community_recorder.api.events import Hub
 from safe_community_recorder.api.problems import problems
-from safe_community_recorder.api.server import Services, build_app, openapi_document
-from safe_community_recorder.app import exports_for
+from safe_community_recorder.api.server import build_app, openapi_document
 from safe_community_recorder.archive.archive import Archive
-from safe_community_recorder.audit.log import AuditLog
 from safe_community_recorder.clock import HostClock
-from safe_community_recorder.fleet import Fleet
-from safe_community_recorder.identity import Identity
 from safe_community_recorder.ingest.source import Address, Source
 from safe_community_recorder.media.clip import Clip, Part
-from safe_community_recorder.pipeline import Pipeline
-from safe_community_recorder.probe import Prober
-from safe_community_recorder.watch import Sampler
 from tests.recorder.contract import refused, validate
+from tests.recorder.inside import services_in
 from tests.world import Cameras, Recorder, last, text, wait_until
 
 MINUTE = timedelta(minutes=1)
@@ -260,33 +252,15 @@ async def test_a_clip_whose_file_has_just_been_deleted_breaks_off_and_never_look
             await answer.read()
 
 
-def test_the_document_lists_exactly_the_routes_that_there_are(tmp_path: Path) -> None:
-    path, rules, hub, host = tmp_path / "cameras.yaml", config.parse(config.STARTER), Hub(), HostClock()
+async def test_the_document_lists_exactly_the_routes_that_there_are(tmp_path: Path) -> None:
+    rules = config.parse(config.STARTER)
     archive = Archive(tmp_path, tmp_path, rules.storage, rules.retention_days)
-    sampler = Sampler()
 
     def ways(_address: Address) -> Sequence[Callable[[], Source]]:
         raise AssertionError("no camera is in this file")
 
-    def create(camera: config.Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
-        return Pipeline(camera, archive, sampler, host, ways, on_change, lambda *_: None)
-
-    fleet = Fleet(path, None, rules, archive, create, hub.publish, lambda: None)
-    own, auditor = Identity("id", "token"), Auditor(AuditLog(tmp_path))
-    app = build_app(
-        Services(
-            fleet,
-            own,
-            fleet.cameras,
-            archive,
-            hub,
-            host,
-            lambda: rules.time_zone,
-            Prober(ways, host),
-            auditor,
-            exports_for(tmp_path, archive, own, fleet, hub, host, auditor),
-        )
-    )
+    async with services_in(tmp_path, rules, archive, HostClock(), ways) as (services, _):
+        app = build_app(services)
     served = {(route.method.lower(), route.resource.canonical) for route in app.router.routes() if route.resource}
     documented = {(method, path) for path, methods in openapi_document()["paths"].items() for method in methods}
     assert served == documented

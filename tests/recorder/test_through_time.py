@@ -12,25 +12,18 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from safe_community_recorder import config, utc
-from safe_community_recorder.api.auditor import Auditor
-from safe_community_recorder.api.events import Hub
-from safe_community_recorder.api.server import Services, build_app
-from safe_community_recorder.app import exports_for
+from safe_community_recorder.api.server import build_app
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.timeline import Span, local_days
-from safe_community_recorder.audit.log import AuditLog
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.clock import HostClock
-from safe_community_recorder.fleet import Fleet
-from safe_community_recorder.identity import Identity
 from safe_community_recorder.ingest.source import Address, Source, SourceError, Way
 from safe_community_recorder.media.video import AccessUnit
-from safe_community_recorder.pipeline import Pipeline
-from safe_community_recorder.probe import Prober
-from safe_community_recorder.watch import Sampler
+from tests.recorder.archives import until
 from tests.recorder.contract import validate
 from tests.recorder.footage import PICTURE_90K, encode
+from tests.recorder.inside import services_in
 
 S = utc.SECOND_US
 MINUTE = 60 * S
@@ -83,7 +76,7 @@ class Past:
 async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
     tmp_path: Path, zone: str, day: date, hours: int
 ) -> None:
-    host, hub, sampler = HostClock(), Hub(), Sampler()
+    host = HostClock()
     rules = config.parse(CAMERA_FILE.format(zone=zone))
     ((_, frame),) = local_days(day, day, ZoneInfo(zone))
     archive = Archive(tmp_path / "archive", tmp_path, Storage(memory_s=10_000), lambda _camera_id: 400)
@@ -92,26 +85,12 @@ async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
     def ways(_address: Address) -> Sequence[Callable[[], Source]]:
         return [lambda: Past(host, frame)]
 
-    def create(camera: config.Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
-        return Pipeline(camera, archive, sampler, host, ways, on_change, lambda *_: None)
-
-    fleet = Fleet(tmp_path / "cameras.yaml", None, rules, archive, create, hub.publish, lambda: None)
-    own, auditor = Identity("id", "token"), Auditor(AuditLog(tmp_path))
-    services = Services(
-        fleet,
-        own,
-        fleet.cameras,
-        archive,
-        hub,
-        host,
-        lambda: rules.time_zone,
-        Prober(ways, host),
-        auditor,
-        exports_for(tmp_path, archive, own, fleet, hub, host, auditor),
-    )
-    fleet.begin()
-    pipeline = fleet.cameras["stop"]
-    async with TestClient(TestServer(build_app(services))) as client:
+    async with (
+        services_in(tmp_path, rules, archive, host, ways) as (services, fleet),
+        TestClient(TestServer(build_app(services))) as client,
+    ):
+        fleet.begin()
+        pipeline = fleet.cameras["stop"]
 
         async def ask(path: str, **query: object) -> Any:
             answer = await client.get(
@@ -122,11 +101,11 @@ async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
 
         await pipeline.start()
         last = {"start": utc.to_text(frame.end_us), "end": utc.to_text(frame.end_us + TEN_MINUTES)}
-        for _ in range(200):
-            if (await ask("timeline", **last))["spans"]:
-                break
-            await asyncio.sleep(0.1)
 
+        async def is_over() -> bool:
+            return bool((await ask("timeline", **last))["spans"])
+
+        await until(is_over)
         told = await ask("days", first=day - timedelta(days=1), last=day + timedelta(days=1))
         validate(told, "Days")
         assert told["time_zone"] == zone
@@ -139,8 +118,10 @@ async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
         timeline = await ask("timeline", start=utc.to_text(frame.start_us), end=utc.to_text(frame.end_us))
         validate(timeline, "Timeline")
         starts = [utc.parse(span["start"]) for span in timeline["spans"]]
-        # The host's two clocks are read one after the other: to some microseconds.
-        assert starts == pytest.approx(list(range(frame.start_us + MINUTE, frame.end_us, TEN_MINUTES)), rel=0, abs=500)
+        # The host's two clocks are read one after the other; on a busy machine something comes in between.
+        assert starts == pytest.approx(
+            list(range(frame.start_us + MINUTE, frame.end_us, TEN_MINUTES)), rel=0, abs=20_000
+        )
 
         # The hour that comes twice, or never: each second of it is there under its own UTC.
         change_us = frame.start_us + 3 * 3_600 * S
@@ -158,5 +139,4 @@ async def test_a_day_of_23_or_25_hours_on_which_the_cameras_clock_jumps(
         assert [event["kind"] for event in events["clock_events"]] == ["camera_jumped", "camera_jumped"]
         assert [event["by_s"] for event in events["clock_events"]] == pytest.approx([12_600, -12_600], abs=1)
         await pipeline.stop()
-    sampler.close()
     assert await archive.stop()
