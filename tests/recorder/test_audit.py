@@ -2,20 +2,23 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_community_recorder import config
 from safe_community_recorder.api.actor import Actor, actor_of
 from safe_community_recorder.api.auditor import Auditor
-from safe_community_recorder.api.problems import Problem
+from safe_community_recorder.api.problems import Problem, problems
+from safe_community_recorder.api.searches import Searches
 from safe_community_recorder.audit.log import AuditLog
 from safe_community_recorder.audit.reading import Wanted, every
 from safe_community_recorder.audit.verification import verify
@@ -38,12 +41,69 @@ def test_a_look_is_recorded_once_with_who_and_why_and_what(audited: Recorder) ->
     for n in range(5):
         assert audited.ask(path, Range=f"bytes={n}-{n + 99}", **WHO).status == 206
     assert audited.ask(path).status == 200
-    by_token, by_aldona = own(records(audited, event="look", camera="stop"))
+    (by_aldona,) = records(audited, event="look", camera="stop", actor="Aldona Žukauskienė")
+    (by_token,) = own(records(audited, event="look", actor="recorder token", after=by_aldona["number"]))
     assert (by_token["actor"], by_token["reason"]) == ("recorder token", None)
     assert (by_aldona["actor"], by_aldona["reason"]) == ("Aldona Žukauskienė", "policijos prašymas 17")
     assert (by_aldona["camera_id"], by_aldona["outcome"], by_aldona["details"]) == ("stop", "done", {"kind": "clip"})
     assert urlencode({name: text(datetime.fromisoformat(by_aldona[name])) for name in ("start", "end")}) == query
     assert verify(audited.directory / "data") == []
+
+
+def test_pieces_of_hls_belong_to_the_look_at_their_playlist_and_by_themselves_are_one(audited: Recorder) -> None:
+    query = a_clip(audited)
+    path = audited.ask(f"/api/v1/cameras/stop/hls/tickets?{query}", "POST", **WHO).json["path"]
+    playlist = audited.ask(path, token="").body.decode()
+    pieces = re.findall(r"\d{8}T[^\"\n]*", playlist)
+    assert pieces
+    ticket = f"ticket {parse_qs(urlsplit(path).query)['auth'][0][:8]}"
+    for piece in pieces:
+        assert audited.ask(f"/api/v1/cameras/stop/hls/{piece}", token="").status == 200
+    (look,) = records(audited, actor=ticket)
+    assert (look["event"], look["details"]["kind"]) == ("look", "hls")
+    for piece in pieces * 2:
+        without = piece.partition("?")[0]
+        assert audited.ask(f"/api/v1/cameras/stop/hls/{without}", Safe_Community_Actor="Player").status == 200
+    (look,) = records(audited, actor="Player")
+    assert (look["event"], look["camera_id"], look["details"]["kind"]) == ("look", "stop", "hls")
+    assert look["start"][:19].translate(str.maketrans("", "", "-:")) in playlist
+
+
+async def test_searches_of_the_same_hours_are_one_record_for_ten_minutes(tmp_path: Path) -> None:
+    now = [0.0]
+    auditor = Auditor(AuditLog(tmp_path))
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    app = web.Application(middlewares=[problems, Searches(auditor, lambda: now[0]).middleware()])
+    for name in ("timeline", "days", "entry"):
+        app.router.add_get(f"/api/v1/cameras/{{camera_id}}/{name}", answer)
+    async with TestClient(TestServer(app)) as client:
+
+        async def search(what: str, actor: str = "Ona") -> int:
+            path = f"/api/v1/cameras/stop/{what}"
+            return (await client.get(path, headers={"Safe-Community-Actor": actor})).status
+
+        day = "timeline?start=2026-11-22T06:00:00Z&end=2026-11-22T"
+        for what in (f"{day}09:00:00Z", f"{day}09:59:59Z", f"{day}10:00:00Z", "entry"):
+            assert await search(what) == 200
+        assert await search(f"{day}09:00:00Z", "Jonas") == 200
+        assert await search(f"{day}09:00:00Z", "%zz") == 400
+        assert await search("days?first=2026-11-20&last=2026-11-22") == 200
+        now[0] = 601.0
+        assert await search(f"{day}09:30:00Z") == 200
+    assert await auditor.close()
+    told = [record.content for record in every(tmp_path, Wanted(event="look", camera_id="stop"))]
+    assert [(one["actor"], one.get("end", "")[11:19]) for one in told] == [
+        ("Ona", "09:00:00"),
+        ("Ona", "10:00:00"),
+        ("Jonas", "09:00:00"),
+        ("Ona", ""),
+        ("Ona", "09:30:00"),
+    ]
+    assert told[0]["details"] == {"kind": "search", "of": "timeline"}
+    assert told[3]["details"] == {"kind": "search", "of": "days", "first": "2026-11-20", "last": "2026-11-22"}
 
 
 def test_whoever_may_not_be_named_like_that_sees_nothing(audited: Recorder) -> None:

@@ -1,8 +1,10 @@
 """Who is refused stands in the audit log, and cannot fill the disk."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -13,9 +15,9 @@ from safe_community_recorder.api.problems import Problem, problems
 from safe_community_recorder.api.refusals import Refusals, network_of
 from safe_community_recorder.audit.log import AuditLog
 from safe_community_recorder.audit.reading import Wanted, every
-from tests.recorder.audit_logs import WHO, records
+from tests.recorder.audit_logs import WHO, a_clip, records
 from tests.recorder.contract import refused, validate
-from tests.world import Recorder
+from tests.world import Recorder, text, wait_until
 
 
 def test_whoever_is_not_let_in_is_counted_and_cannot_fill_the_disk(running: Recorder) -> None:
@@ -78,6 +80,68 @@ async def test_however_many_addresses_there_are_they_share_what_room_there_is(tm
     told = [record.content["details"] for record in every(tmp_path, Wanted())]
     assert len(told) == 102
     assert [one["count"] for one in told if one["address"] == "others"] == [1, 29]
+
+
+async def test_somebody_who_is_known_is_named_for_each_camera_and_what_is_the_same_is_counted(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        code = request.query["code"]
+        raise Problem(HTTPStatus(int(request.query["status"])), code, "no", noted=code == "told")
+
+    auditor = Auditor(AuditLog(tmp_path))
+    refusals = Refusals(auditor)
+    app = web.Application(middlewares=[problems, refusals.middleware()])
+    app.router.add_get("/{camera_id}", answer)
+    app.on_cleanup.append(refusals.close)
+    times = "start=2026-11-22T06:00:00Z&end=2026-11-22T06:10:00Z"
+    async with TestClient(TestServer(app)) as client:
+        for status, code, camera_id, actor, more in (
+            (404, "unknown_camera", "stop", "Jonas", times),
+            (404, "unknown_camera", "school", "Jonas", ""),
+            (404, "unknown_camera", "school", "Ona", ""),
+            (400, "bad_time", "school", "Ona", "start=x"),
+            *[(404, "unknown_camera", "school", "Ona", times)] * 5,
+            (503, "audit_unavailable", "stop", "Ona", "at=2026-11-22T06:00:00Z"),
+            (503, "no_picture", "stop", "Ona", ""),
+            (404, "told", "stop", "Ona", ""),
+            (404, "unknown_camera", "x" * 65, "Ona", ""),
+            (400, "bad_actor", "stop", "%zz", ""),
+        ):
+            headers = {"Safe-Community-Actor": actor}
+            await client.get(f"/{camera_id}?status={status}&code={code}&{more}", headers=headers)
+        await client.post("/stop", headers={"Safe-Community-Actor": "Ona"})
+    assert await auditor.close()
+    told = [record.content for record in every(tmp_path, Wanted())]
+    assert [(one["actor"], one.get("camera_id"), one["details"]["code"], one["details"]["count"]) for one in told] == [
+        ("Jonas", "stop", "unknown_camera", 1),
+        ("Jonas", "school", "unknown_camera", 1),
+        ("Ona", "school", "unknown_camera", 1),
+        ("Ona", "school", "bad_time", 1),
+        ("Ona", "stop", "audit_unavailable", 1),
+        ("Ona", None, "unknown_camera", 1),
+        ("recorder token", "stop", "bad_actor", 1),
+        ("Ona", None, "method_not_allowed", 1),
+        ("Ona", "school", "unknown_camera", 5),
+    ]
+    assert [(one.get("start", "")[11:16], one.get("end", "")[11:16]) for one in told] == [
+        ("06:00", "06:10"),
+        *[("", "")] * 3,
+        ("06:00", "06:00"),
+        *[("", "")] * 3,
+        ("06:00", "06:10"),
+    ]
+
+
+def test_whoever_has_a_ticket_for_something_else_is_named_by_it(audited: Recorder) -> None:
+    a_clip(audited)
+    now = datetime.now(UTC)
+    query = urlencode({"start": text(now - timedelta(seconds=9)), "end": text(now)})
+    path = audited.ask(f"/api/v1/cameras/stop/hls/tickets?{query}", "POST", **WHO).json["path"]
+    auth = parse_qs(urlsplit(path).query)["auth"][0]
+    refused(audited.ask(f"/api/v1/cameras/stop/live.ts?auth={auth}", token=""), 403, "other_ticket")
+    (ticket,) = [one for one in records(audited, event="ticket") if one["details"]["ticket"] == auth[:8]]
+    assert ticket["actor"] == "Aldona Žukauskienė"
+    (found,) = wait_until(lambda: records(audited, event="request_refused", actor=f"ticket {auth[:8]}"))
+    assert (found["camera_id"], found["details"]["code"]) == ("stop", "other_ticket")
 
 
 def test_whoever_has_one_address_of_ipv6_has_a_whole_network() -> None:
