@@ -1,22 +1,13 @@
-"""A browser, and a recorder whose footage it plays."""
+"""A recorder whose footage a browser plays."""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.chromium import chromium
 from tests.world import Cameras, Recorder, simulated_cameras
 
 # Several files are to be played within half a minute.
 FILE_S = 10
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

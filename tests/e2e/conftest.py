@@ -20,7 +20,6 @@ from playwright.sync_api import Browser, Page
 
 from demo.home_assistant import HomeAssistant, log_in
 from demo.village import PEOPLE
-from tests.chromium import chromium
 from tests.world import ROOT, wait_until
 
 ARTIFACTS = ROOT / "artifacts"
@@ -112,13 +111,6 @@ def village(tmp_path_factory: pytest.TempPathFactory) -> Generator[Village]:
             (ARTIFACTS / path.name).write_text(path.read_text(errors="replace"))
     assert code == 0
     assert time.monotonic() - began < 20
-
-
-@pytest.fixture(scope="session")
-def browser() -> Generator[Browser]:
-    """Headless Chromium."""
-    with chromium() as running:
-        yield running
 
 
 type LogInPage = Callable[[str], Page]

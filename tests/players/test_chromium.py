@@ -1,14 +1,12 @@
 """Chromium's own <video> finds every picture in clips of cameras with and without B-frames and sound."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.player import Player
-from tests.chromium import chromium
 from tests.players.watched import KINDS, Watched
 
 every_kind = pytest.mark.parametrize("watched", [kind.id for kind in KINDS], indirect=True)
@@ -28,13 +26,6 @@ async address => {
 """
 # MEDIA_ERR_SRC_NOT_SUPPORTED, or sound without pictures.
 _NOT_SUPPORTED = (4, "no pictures")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless."""
-    with chromium() as running:
-        yield running
 
 
 @every_kind

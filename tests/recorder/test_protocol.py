@@ -31,7 +31,6 @@ from safe_community_recorder.evidence.texts import WORDS, Words
 from safe_community_recorder.ingest.gop import ClockChange
 from safe_community_recorder.media.picture import to_jpeg
 from safe_community_recorder.media.video import VideoFormat
-from tests.chromium import chromium
 from tests.recorder.packages import ITEM, LANGUAGES, NOON_US, REQUEST, S
 from tests.recorder.printed import pages_of, print_pdf
 
@@ -152,12 +151,6 @@ def test_an_item_without_footage_says_so() -> None:
     page = protocol(REQUEST, MAKER, NOON_US, [nothing])
     assert WORDS["en"].no_footage in page
     assert WORDS["en"].causes[UNEXPLAINED] in page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 SENTENCE = "Vaizdo įrašas reikalingas administracinio nusižengimo bylai Nr. 17 "
