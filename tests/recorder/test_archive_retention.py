@@ -1,10 +1,17 @@
 """What goes: footage past its days, and the oldest when space is short; what is locked stays."""
 
+import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
 
+from safe_community_recorder.archive.index import Index
+from safe_community_recorder.archive.locks import Locks
+from safe_community_recorder.archive.notes import read_locks
 from safe_community_recorder.archive.retention import Storage
+from safe_community_recorder.archive.root import ArchiveRoot
+from safe_community_recorder.archive.threads import Pools
 from safe_community_recorder.archive.timeline import Lock, Span
 from safe_community_recorder.audit.reading import Wanted, every
 from safe_community_recorder.audit.verification import verify
@@ -116,6 +123,25 @@ async def test_locks_survive_a_restart_and_the_loss_of_the_index(open_archive: O
     again = await open_archive()
     assert again.locks("stop") == [kept]
     assert again.locks("school") == []
+
+
+async def test_a_lock_that_is_just_being_made_is_not_forgotten_when_all_locks_are_read(folder: Folder) -> None:
+    root, index, pools = ArchiveRoot(folder.archive, folder.path), Index(folder.index), Pools(1)
+    locks, kept = Locks(root, index, pools), lock("stop", 0, S)
+    go_on = threading.Event()
+    busy = asyncio.create_task(pools.keep(go_on.wait))
+    reading, making = asyncio.create_task(locks.read()), asyncio.create_task(locks.put(kept))
+    await asyncio.sleep(0)
+    assert locks.all() == [kept]
+    go_on.set()
+    await reading
+    assert locks.all() == [kept]
+    await asyncio.gather(busy, making)
+    await locks.read()
+    assert locks.all() == read_locks(folder.archive) == [kept]
+    pools.shutdown(wait=True)
+    index.close()
+    root.close()
 
 
 async def test_after_a_leap_of_the_clock_nothing_is_deleted_for_a_while(open_archive: Open, folder: Folder) -> None:
