@@ -120,6 +120,18 @@ async def test_files_are_cut_at_five_minutes_and_the_footage_goes_on(open_archiv
     assert len(clip.parts) == 2
 
 
+async def test_a_large_clip_that_several_ask_for_at_once_is_built_once(open_archive: Open) -> None:
+    """A player asks for several ranges of bytes of a day at once, which takes a hundred megabytes to build."""
+    archive = await open_archive(file_s=1)
+    start_us = now_us() // S * S - 100 * S
+    await record(archive, "stop", [group(start_us + number * S) for number in range(30)])
+    within = Span(start_us, start_us + 30 * S)
+    assert len(await archive.recordings("stop", within)) == 30
+    first, *others = await asyncio.gather(*(archive.clip("stop", within) for _ in range(4)))
+    assert all(clip is first for clip in others)
+    assert await archive.clip("stop", within, sound=False) is not first
+
+
 async def test_the_index_knows_how_the_time_of_a_file_was_got(open_archive: Open) -> None:
     archive = await open_archive()
     cut = (now_us() // (300 * S) - 1) * 300 * S

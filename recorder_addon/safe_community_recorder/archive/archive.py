@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -39,6 +40,8 @@ _RETENTION_EVERY_S = 60.0
 _LOOK_EVERY_S = 1.0
 # Several threads, so that one file that hangs does not hold up the others; each camera's writes stay one by one.
 _DISK_THREADS = 4
+# To build a clip of a day takes a hundred megabytes for a moment: those of two hours and more come one after the other.
+_LARGE_CLIP_FILES = 24
 _STOP_S = 3.0
 _START_S = 10.0
 _TIDY_EVERY_US = 3_600 * SECOND_US
@@ -93,6 +96,7 @@ class Archive:
         self._disk = DiskThreads(_DISK_THREADS)
         self._pools = Pools(_DISK_THREADS)
         self._footage = Footage(root)
+        self._large_clip = asyncio.Semaphore()
         self._cameras: dict[str, CameraArchive] = {}
         self._lost_before = 0
         self.status = StorageStatus()
@@ -219,7 +223,11 @@ class Archive:
     async def _clip(self, camera_id: str, within: Span, kind: Hashable, build: BuildClip) -> Clip:
         shown = self.shown(camera_id, within)
         rows = await self.recordings(camera_id, within)
-        return await self._pools.from_files(self._footage.clip, kind, build, rows, shown)
+        kept = self._footage.kept(kind, rows, shown)
+        if kept is not None:
+            return kept
+        async with self._large_clip if len(rows) > _LARGE_CLIP_FILES else nullcontext():
+            return await self._pools.from_files(self._footage.clip, kind, build, rows, shown)
 
     def shown(self, camera_id: str, within: Span) -> list[Span]:
         """The parts of a range that are not past their days, or are locked: what is recorded of them may be shown."""

@@ -52,6 +52,15 @@ class Footage:
             if inside:
                 yield path, replace(file, fragments=inside)
 
+    def kept(self, kind: Hashable, rows: Sequence[RecordingRow], shown: Sequence[Span]) -> Clip | None:
+        """The clip of this kind if it is there already."""
+        key = _key(kind, rows, shown)
+        with self._lock:
+            known = self._clips.get(key)
+            if known is not None:
+                self._clips.move_to_end(key)
+            return known
+
     def clip(self, kind: Hashable, build: BuildClip, rows: Sequence[RecordingRow], shown: Sequence[Span]) -> Clip:
         """The clip that `build`, named `kind`, makes of it: a player asks for one in many ranges of bytes.
 
@@ -59,15 +68,13 @@ class Footage:
         """
         if not shown:
             raise NoFootageError("the footage of this range is past its days")
-        key = kind, tuple(shown), tuple((row.path, row.size_bytes) for row in rows)
-        with self._lock:
-            known = self._clips.get(key)
-            if known is not None:
-                self._clips.move_to_end(key)
-                return known
+        known = self.kept(kind, rows, shown)
+        if known is not None:
+            return known
         clip = build(self.files(rows, shown), shown[0].start_us, shown[-1].end_us)
         # Here, where it may take its time: every range of bytes asks for it.
         _ = clip.etag
+        key = _key(kind, rows, shown)
         with self._lock:
             if key not in self._clips:
                 self._kept_bytes += len(clip.head)
@@ -76,6 +83,10 @@ class Footage:
                 _, oldest = self._clips.popitem(last=False)
                 self._kept_bytes -= len(oldest.head)
         return clip
+
+
+def _key(kind: Hashable, rows: Sequence[RecordingRow], shown: Sequence[Span]) -> Hashable:
+    return kind, tuple(shown), tuple((row.path, row.size_bytes) for row in rows)
 
 
 def _read_file(path: str, _size_bytes: int) -> RecordingFile:
