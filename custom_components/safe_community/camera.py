@@ -85,19 +85,20 @@ class RecordedCamera(CameraEntity, Camera):
     @override
     async def handle_async_still_stream(self, request: web.Request, interval: float) -> web.StreamResponse:
         # Before the answer's first byte; later is too late for a clean refusal.
-        self._viewed(self._require_live())
+        # Each of its pictures is a look of its own at the recorder.
+        self._require_live()
         return await super().handle_async_still_stream(request, interval)
 
     @override
     async def async_handle_async_webrtc_offer(
         self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
     ) -> None:
-        self._viewed(self._require_live())
+        await self._viewed(self._require_live())
         await super().async_handle_async_webrtc_offer(offer_sdp, session_id, send_message)
 
     @override
     async def async_create_stream(self) -> Stream | None:
-        self._viewed(self._require_live())
+        await self._viewed(self._require_live())
         try:
             source = await self._live_source()
         except RecorderError as error:
@@ -129,13 +130,17 @@ class RecordedCamera(CameraEntity, Camera):
     def _require_live(self) -> Asker:
         asker = current_asker()
         if not asker_permits(self._entry, Action.LIVE, self.recorded_camera.eldership.id):
-            self._entry.runtime_data.traces.refused(asker, Action.LIVE, self.recorded_camera)
+            place = self.recorded_camera.eldership.id
+            self._entry.runtime_data.traces.refused(asker, Action.LIVE, place, self._camera_id)
             raise not_permitted()
         return asker
 
-    def _viewed(self, asker: Asker) -> None:
+    async def _viewed(self, asker: Asker) -> None:
         # One live stream serves all who watch: the recorder sees only the first of them come.
-        self._entry.runtime_data.traces.viewed(asker, self.recorded_camera)
+        try:
+            await self._entry.runtime_data.traces.viewed(asker, self.recorded_camera)
+        except RecorderError as error:
+            raise _no_picture(str(error)) from error
 
     async def _live_source(self) -> str:
         if self._ticket is None or self._ticket.expires - dt_util.utcnow() < TICKET_MARGIN:

@@ -66,10 +66,10 @@ class RecorderClient:
         document = await self._json("GET", "cameras")
         return _read(lambda data: tuple(RecorderCamera.parse(camera) for camera in data["cameras"]), document)
 
-    async def footage(self, camera_id: str, start: datetime, end: datetime) -> tuple[Span, ...]:
-        """Return the recorded spans of a camera between two times, oldest first."""
+    async def footage(self, camera_id: str, start: datetime, end: datetime, actor: str) -> tuple[Span, ...]:
+        """Return the recorded spans of a camera between two times, oldest first, for this person."""
         query = {"start": format_time(start), "end": format_time(end)}
-        document = await self._json("GET", f"cameras/{camera_id}/timeline", query)
+        document = await self._json("GET", f"cameras/{camera_id}/timeline", query, _actor(actor))
         return _read(
             lambda data: tuple(
                 Span(start=parse_time(span["start"]), end=parse_time(span["end"])) for span in data["spans"]
@@ -102,10 +102,13 @@ class RecorderClient:
         headers = {**headers, **_actor(actor)}
         return self._request(method, f"cameras/{camera_id}/clip.mp4", query, CLIP_TIMEOUT, headers)
 
-    async def note(self, event: AuditEvent, actor: str, action: str, camera: RecorderCamera) -> None:
-        """Have the recorder's audit log say what happened here, to whom, at which camera."""
-        body = {"event": event, "action": action, "camera_id": camera.id, "eldership_id": camera.eldership.id}
-        await self._json("POST", "audit", headers=_actor(actor), body=body)
+    async def note(
+        self, event: AuditEvent, actor: str, action: str, eldership_id: str | None, camera_id: str | None
+    ) -> None:
+        """Have the recorder's audit log say what happened here, to whom, and where if that is known."""
+        where = {"eldership_id": eldership_id, "camera_id": camera_id}
+        known = {name: value for name, value in where.items() if value is not None}
+        await self._json("POST", "audit", headers=_actor(actor), body={"event": event, "action": action, **known})
 
     async def events(self) -> AsyncGenerator[RecorderEvent]:
         """Yield what happens at the recorder, a Snapshot first, until the connection ends in CannotConnect."""

@@ -98,7 +98,7 @@ class RecordingsSource(MediaSource):
         if hour >= now:
             raise Unresolvable(translation_domain=DOMAIN, translation_key="unknown_recording")
         try:
-            footage = await entry.runtime_data.client.footage(camera.id, hour, now)
+            footage = await entry.runtime_data.client.footage(camera.id, hour, now, current_asker().name)
         except RecorderError as error:
             raise Unresolvable(
                 translation_domain=DOMAIN,
@@ -131,7 +131,11 @@ class RecordingsSource(MediaSource):
         eldership = None
         if entry is not None:
             eldership = next((found for found in self._elderships(entry) if found.id == chosen.eldership_id), None)
-        if entry is None or eldership is None:
+        if entry is None:
+            raise _unknown()
+        if eldership is None:
+            known = chosen.eldership_id if chosen.eldership_id in entry.runtime_data.recorder.elderships else None
+            entry.runtime_data.traces.refused(current_asker(), Action.PLAYBACK, known)
             raise _unknown()
         children = [
             _folder(
@@ -147,7 +151,7 @@ class RecordingsSource(MediaSource):
         self, entry: SafeCommunityConfigEntry, camera: RecorderCamera, chosen: RecordingId
     ) -> BrowseMediaSource:
         now = dt_util.utcnow()
-        footage = await entry.runtime_data.client.footage(camera.id, now - LONGEST_RANGE, now)
+        footage = await entry.runtime_data.client.footage(camera.id, now - LONGEST_RANGE, now, current_asker().name)
         children = [
             _folder(RecordingId(chosen.entry_id, chosen.eldership_id, chosen.camera_id, day), day.isoformat())
             for day in days_with(footage, dt_util.get_default_time_zone())
@@ -162,7 +166,7 @@ class RecordingsSource(MediaSource):
         end = min(hours_of(day, zone)[-1].end, dt_util.utcnow())
         if end <= start:
             raise _unknown()
-        footage = await entry.runtime_data.client.footage(camera.id, start, end)
+        footage = await entry.runtime_data.client.footage(camera.id, start, end, current_asker().name)
         children = [
             _hour(
                 RecordingId(chosen.entry_id, chosen.eldership_id, chosen.camera_id, day, hour.start),
@@ -188,7 +192,7 @@ class RecordingsSource(MediaSource):
         if camera is None:
             return None
         if not asker_permits(entry, Action.PLAYBACK, camera.eldership.id):
-            entry.runtime_data.traces.refused(current_asker(), Action.PLAYBACK, camera)
+            entry.runtime_data.traces.refused(current_asker(), Action.PLAYBACK, camera.eldership.id, camera.id)
             return None
         return entry, camera
 

@@ -11,7 +11,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
-from .access import Action, NotPermitted, user_permits
+from .access import Action, Asker, NotPermitted, user_permits
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry, loaded_entry
 from .devices import camera_of_device
@@ -75,4 +75,6 @@ async def _require_may_raise(call: ServiceCall, entry: SafeCommunityConfigEntry,
         return
     user = await call.hass.auth.async_get_user(call.context.user_id)
     if user is None or not user_permits(entry, user, Action.RESPOND, camera.eldership.id):
+        asker = Asker.of(user) if user is not None else Asker(is_person=True, user_id=call.context.user_id)
+        entry.runtime_data.traces.refused(asker, Action.RESPOND, camera.eldership.id, camera.id)
         raise NotPermitted

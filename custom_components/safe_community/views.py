@@ -70,12 +70,15 @@ class ClipView(HomeAssistantView):
     ) -> web.StreamResponse:
         entry = loaded_entry(self._hass, entry_id)
         camera = None if entry is None else entry.runtime_data.camera(camera_id)
-        # Who may see nothing learns nothing, not even which cameras there are. 403 and not 401: it is no failed login.
-        if entry is None or camera is None:
-            raise web.HTTPForbidden
         asker = Asker.of(request[KEY_HASS_USER])
+        # Who may see nothing learns nothing, not even which cameras there are. 403 and not 401: it is no failed login.
+        if entry is None:
+            raise web.HTTPForbidden
+        if camera is None:
+            entry.runtime_data.traces.refused(asker, Action.PLAYBACK)
+            raise web.HTTPForbidden
         if not user_permits(entry, request[KEY_HASS_USER], Action.PLAYBACK, camera.eldership.id):
-            entry.runtime_data.traces.refused(asker, Action.PLAYBACK, camera)
+            entry.runtime_data.traces.refused(asker, Action.PLAYBACK, camera.eldership.id, camera_id)
             raise web.HTTPForbidden
         try:
             first, last = parse_path_time(start), parse_path_time(end)

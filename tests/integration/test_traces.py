@@ -33,10 +33,16 @@ def records(recorder: Recorder, person: LoggedIn | None) -> list[tuple[Any, ...]
 
 
 async def test_who_looks_is_named(
-    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, log_in: LogIn, hass_client: ClientSessionGenerator
+    hass: HomeAssistant,
+    recorder: Recorder,
+    set_up: SetUp,
+    log_in: LogIn,
+    hass_client: ClientSessionGenerator,
+    hass_ws_client: WebSocketGenerator,
 ) -> None:
     ona = await log_in("Ona Žąsytė")
     entry = await set_up(recorder, member("Ona", "public_order_specialist", user_id=ona.user.id))
+    socket = await hass_ws_client(hass, ona.token)
     client = await hass_client(ona.token)
     now = dt_util.utcnow()
     for _ in range(2):
@@ -47,6 +53,11 @@ async def test_who_looks_is_named(
     await hass.async_block_till_done()
     seen = records(recorder, ona)
     assert sorted(seen) == [("look", "clip", "done", "stotele"), ("look", "snapshot", "done", "stotele")]
+    days = f"media-source://safe_community/{entry.entry_id}/vabalninkas/stotele"
+    await socket.send_json_auto_id({"type": "media_source/browse_media", "media_content_id": days})
+    assert (await socket.receive_json())["success"]
+    searched = ("look", "search", "done", "stotele")
+    await eventually(hass, lambda: searched in records(recorder, ona), "who looks for footage is told")
     await async_get_image(hass, CAMERA)
     assert ("look", "snapshot", "done", "stotele") in records(recorder, None)
 
@@ -105,6 +116,69 @@ async def test_who_is_refused_is_named_once_however_often_they_try(
         ]
 
     await eventually(hass, told, "who was refused is told")
+
+
+async def test_whoever_guesses_or_acts_without_a_right_is_named(
+    hass: HomeAssistant,
+    recorder: Recorder,
+    set_up: SetUp,
+    log_in: LogIn,
+    hass_client: ClientSessionGenerator,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    petras = await log_in("Petras Ņikitins")
+    specialist = member("Petras", "data_protection_officer", user_id=petras.user.id)
+    entry = await set_up(recorder, specialist)
+    socket = await hass_ws_client(hass, petras.token)
+    client = await hass_client(petras.token)
+    now = dt_util.utcnow()
+    guessed = await client.get(clip_url(entry.entry_id, "no-such-camera", now - timedelta(minutes=10), now))
+    assert guessed.status == HTTPStatus.FORBIDDEN
+    for eldership in ("pabirze", "no-such-place"):
+        folder = f"media-source://safe_community/{entry.entry_id}/{eldership}"
+        await socket.send_json_auto_id({"type": "media_source/browse_media", "media_content_id": folder})
+        answer = await socket.receive_json()
+        assert (answer["success"], answer["error"]["message"]) == (False, "There is no such recording")
+    call = {"type": "call_service", "domain": "safe_community", "service": "raise_incident"}
+    await socket.send_json_auto_id(call | {"service_data": {"entity_id": CAMERA, "kind": "motion"}})
+    assert not (await socket.receive_json())["success"]
+
+    def told() -> bool:
+        return sorted(map(str, records(recorder, petras))) == [
+            "('access_refused', 'playback', 'refused', None)",
+            "('access_refused', 'playback', 'refused', None)",
+            "('access_refused', 'respond', 'refused', 'stotele')",
+        ]
+
+    await eventually(hass, told, "who was refused is told")
+    found = recorder.ask("/api/v1/audit?event=access_refused&limit=1000").json["records"]
+    places = [one["details"].get("eldership_id") for one in found if petras.user.id in one["actor"]]
+    assert set(places) == {None, "pabirze", "vabalninkas"}
+
+
+async def test_nobody_watches_live_whom_the_audit_log_cannot_name(
+    hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp, log_in: LogIn, hass_ws_client: WebSocketGenerator
+) -> None:
+    ona = await log_in("Ona")
+    await set_up(own_recorder, member("Ona", "public_order_specialist", user_id=ona.user.id))
+    socket = await hass_ws_client(hass, ona.token)
+    audit = own_recorder.directory / "data" / "audit"
+    audit.rename(audit.with_name("away"))
+    audit.write_text("in its place")
+    await socket.send_json_auto_id({"type": "camera/stream", "entity_id": CAMERA})
+    answer = await socket.receive_json()
+    assert not answer["success"]
+    assert "audit_unavailable" in answer["error"]["message"]
+    audit.unlink()
+    audit.with_name("away").rename(audit)
+    await socket.send_json_auto_id({"type": "camera/stream", "entity_id": CAMERA})
+    assert (await socket.receive_json())["success"]
+    assert ("live_viewed", "live", "done", "stotele") in records(own_recorder, ona)
+    camera = hass.data[DATA_COMPONENT].get_entity(CAMERA)
+    stream = None if camera is None else camera.stream
+    assert stream is not None
+    for output in list(stream.outputs().values()):
+        await stream.remove_provider(output)
 
 
 async def test_a_recorder_that_is_away_refuses_nobody_wrongly_and_the_log_says_what_is_missing(
