@@ -1,4 +1,4 @@
-"""Viewers of live streams over HTTP who do not leave by themselves."""
+"""Viewers of live streams over HTTP who do not leave by themselves, and what a ticket's end means to them."""
 
 import asyncio
 from contextlib import suppress
@@ -44,3 +44,27 @@ async def test_whoever_takes_nothing_for_long_is_let_go_and_not_counted_any_more
                 end = data
         assert not end.endswith(b"0\r\n\r\n")
         writer.close()
+
+
+@pytest.mark.parametrize("kind", ["path", "mp4"])
+async def test_a_stream_ends_properly_when_its_ticket_does(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("safe_community_recorder.api.authorization.LIVE_LIFETIME_S", 2)
+    async with world(folder) as here, asyncio.timeout(60):
+        status, path = 0, ""
+        # A machine may be so slow that the ticket is over before it is shown.
+        while status != 200:
+            ticket = await (await here.client.post(f"{STOP}/live-tickets", headers=HEADERS)).json()
+            path = ticket[kind]
+            answer = await here.get(path)
+            status = answer.status
+        # The camera sends no more pictures meanwhile: that does not prolong it.
+        assert await answer.read()
+        assert here.live.viewers == 0
+        assert (await here.get(path)).status == 401
+        # The token has no end.
+        asked = await here.client.get(path.partition("?")[0], headers=HEADERS)
+        assert asked.status == 200
+        assert here.live.viewers == 1
+        asked.close()

@@ -76,38 +76,50 @@ class LiveHandlers:
 
     async def mpegts(self, request: web.Request) -> web.StreamResponse:
         """The live stream as MPEG-TS. Raises Problem."""
-        camera_id, live = await self._entered(request)
-        return await _send(request, camera_id, live.mpegts(), "video/mp2t")
+        camera_id, live, lasts_s = await self._entered(request)
+        return await _send(request, camera_id, live.mpegts(), "video/mp2t", lasts_s)
 
     async def mp4(self, request: web.Request) -> web.StreamResponse:
         """The live stream as fragmented MP4. Raises Problem."""
-        camera_id, live = await self._entered(request)
-        return await _send(request, camera_id, live.mp4(), "video/mp4")
+        camera_id, live, lasts_s = await self._entered(request)
+        return await _send(request, camera_id, live.mp4(), "video/mp4", lasts_s)
 
-    async def _entered(self, request: web.Request) -> tuple[str, LiveChannel]:
+    async def _entered(self, request: web.Request) -> tuple[str, LiveChannel, float | None]:
+        """The camera, what it shows, and for how long whoever asks may see that."""
         looker = self._entrance.looker(request)
         camera_id, camera = self._camera_of(request)
         looker.require_live()
         if camera.live.keyframe is None:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "no_picture", "the camera sends no pictures now")
         await self._auditor.look("live", looker.actor, camera_id)
-        return camera_id, camera.live
+        return camera_id, camera.live, None if looker.ticket is None else looker.ticket.expires_s - time.time()
 
 
 async def _send(
-    request: web.Request, camera_id: str, pictures: AsyncGenerator[bytes], content_type: str
+    request: web.Request, camera_id: str, pictures: AsyncGenerator[bytes], content_type: str, lasts_s: float | None
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": content_type, "Cache-Control": "no-store"})
     await response.prepare(request)
-    async with aclosing(pictures):
-        try:
+    try:
+        await _write(response, pictures, lasts_s)
+    except ConnectionError:
+        _LOGGER.debug("live viewer gone", extra={"camera": camera_id})
+    except TimeoutError:
+        _LOGGER.info("live viewer takes nothing and is let go", extra={"camera": camera_id})
+        if request.transport is not None:
+            request.transport.abort()
+    return response
+
+
+async def _write(response: web.StreamResponse, pictures: AsyncGenerator[bytes], lasts_s: float | None) -> None:
+    """All pictures that come within so many seconds. Raises ConnectionError, or TimeoutError if nobody takes them."""
+    try:
+        async with aclosing(pictures), asyncio.timeout(lasts_s) as whole:
             async for data in pictures:
                 async with asyncio.timeout(_STUCK_S):
                     await response.write(data)
-        except ConnectionError:
-            _LOGGER.debug("live viewer gone", extra={"camera": camera_id})
-        except TimeoutError:
-            _LOGGER.info("live viewer takes nothing and is let go", extra={"camera": camera_id})
-            if request.transport is not None:
-                request.transport.abort()
-    return response
+    except TimeoutError:
+        if not whole.expired():
+            raise
+    async with asyncio.timeout(_STUCK_S):
+        await response.write_eof()
