@@ -21,8 +21,9 @@ from .errors import RecorderError, RequestRefused
 
 PARALLEL_UPDATES = 0
 
-# A ticket is used again while it has this long to live, so that go2rtc sees one source for many viewers.
-TICKET_MARGIN: Final = timedelta(seconds=15)
+# A ticket is used again while it has this long to live, so that go2rtc sees one source for many viewers. A stream ends
+# with its ticket: whoever comes has half a day at least.
+TICKET_MARGIN: Final = timedelta(hours=12)
 
 
 async def async_setup_entry(

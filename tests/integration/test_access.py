@@ -1,11 +1,13 @@
 """Who may see or do what: the rules by themselves, and at every door that Home Assistant has to a camera's picture."""
 
 import asyncio
+from datetime import timedelta
 from http import HTTPStatus
 from itertools import product
 from typing import Any
 
 import pytest
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.camera import (
     CameraWebRTCProvider,
     WebRTCAnswer,
@@ -245,6 +247,20 @@ async def test_a_stream_that_failed_tries_again_with_a_new_ticket(
     await eventually(hass, lambda: stream.source != "http://127.0.0.1:9/old", "the stream has a new source")
     assert stream.source.startswith(f"{recorder.url}/api/v1/cameras/stotele/live.ts?auth=")
     await stream.remove_provider(stream.outputs()["hls"])
+
+
+async def test_many_viewers_share_a_source_that_is_good_for_half_a_day_more(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, freezer: FrozenDateTimeFactory
+) -> None:
+    await set_up(recorder)
+    camera = hass.data[DATA_COMPONENT].get_entity(CAMERA)
+    assert camera is not None
+    first = await camera.stream_source()
+    assert first is not None
+    freezer.tick(timedelta(hours=11, minutes=59))
+    assert await camera.stream_source() == first
+    freezer.tick(timedelta(minutes=2))
+    assert await camera.stream_source() != first
 
 
 async def test_the_specialist_gets_webrtc_by_a_provider(
