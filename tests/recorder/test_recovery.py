@@ -226,6 +226,24 @@ async def test_while_recording_goes_on_old_days_are_compared_and_missing_files_b
     assert maintenance.check(folder.path, folder.archive) == 0
 
 
+async def test_a_comparison_that_a_disk_breaks_off_is_done_when_it_is_well_again(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = folder.open()
+    await archive.start()
+    await record(archive, "stop", [group(now_us() - (5 - n) * DAY) for n in range(5)])
+    running = asyncio.create_task(archive.run())
+    unreadable = folder.archive / "stop" / "2020"
+    unreadable.symlink_to(unreadable)
+    await until(lambda: "comparison broken off" in caplog.text)
+    assert archive.status.days_to_compare == 0
+    unreadable.unlink()
+    await until(lambda: 0 < archive.status.days_to_compare == archive.status.compared_days)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await archive.stop()
+
+
 async def test_check_says_what_differs(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     await recorded(folder)
     one, two = folder.files

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from .locks import Locks
 from .place import Place
 from .recovery import compare_everything, repair_newest, take_in_notes
@@ -56,13 +58,9 @@ class Repair:
         _LOGGER.info("archive opened", extra=recovered.as_log())
 
     def compare(self) -> None:
-        """Begins to compare all files with the index if that was not done yet, or again if it broke off."""
-        compared = self._comparison
-        if compared is None:
+        """Begins to compare all files with the index, once a run; again if that broke off."""
+        if self._comparison is None:
             self._comparison = asyncio.create_task(self._compare())
-        elif compared.done() and (problem := compared.exception()) is not None:
-            _LOGGER.warning("comparison broken off", extra={"problem": str(problem)})
-            self._comparison = None
 
     def stop(self) -> None:
         """Ends the comparison after the day that it is at."""
@@ -81,6 +79,15 @@ class Repair:
             return True
 
         root, index, leave_alone = self._place.root, self._place.index, self._place.writing.__contains__
-        recovered = await self._pools.from_files(compare_everything, root, index, leave_alone, go_on)
-        if self._comparison is mine:
-            _LOGGER.info("index and files compared", extra=recovered.as_log())
+        try:
+            recovered = await self._pools.from_files(compare_everything, root, index, leave_alone, go_on)
+        except (OSError, SQLAlchemyError) as error:
+            if self._comparison is mine:
+                _LOGGER.warning("comparison broken off", extra={"problem": str(error)})
+                self._comparison = None
+        except Exception:
+            # A defect of ours: trying again would not help.
+            _LOGGER.exception("index and files not compared")
+        else:
+            if self._comparison is mine:
+                _LOGGER.info("index and files compared", extra=recovered.as_log())
