@@ -62,7 +62,7 @@ def test_a_disk_that_refuses_for_a_while_costs_no_picture(
         scene.says(state)
         scene.does_not_record()
         assert scene.recorder.camera("stop")["connection"] == "connected"
-        time.sleep(4)
+        time.sleep(2)
         disk.recover()
         scene.says("ok")
         wait_until(lambda: scene.recorder.camera("stop")["recording"], 60)
@@ -85,7 +85,7 @@ def test_a_disk_that_takes_writes_in_parts_is_no_trouble(scene: Scene, disk: Fai
     start = datetime.now(UTC)
     with scene.answering():
         disk.suffer(short_writes=True)
-        time.sleep(5)
+        time.sleep(3)
         assert storage(scene.recorder)["state"] == "ok"
         disk.recover()
     scene.nothing_lost_since(start, tmp_path / "clip.mp4")
