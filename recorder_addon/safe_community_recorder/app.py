@@ -15,6 +15,7 @@ from aiohttp import web
 
 from . import __version__, camera_file, config, identity
 from .api.auditor import Auditor
+from .api.connections import KEPT_S, Connections
 from .api.events import Hub
 from .api.exports import Recorded, export_json
 from .api.server import Services, build_app, info_json
@@ -140,18 +141,24 @@ class Recorder:
             auditor,
             exports,
         )
+        connections = Connections()
+        interface = build_app(services)
+        interface.middlewares.insert(0, connections.middleware())
         runner = web.AppRunner(
-            build_app(services),
+            interface,
             access_log=None,
             shutdown_timeout=3,
             handler_cancellation=True,
             max_line_size=_LONGEST_LINE_BYTES,
             max_field_size=_LONGEST_LINE_BYTES,
+            keepalive_timeout=KEPT_S,
+            auto_decompress=False,
         )
         await runner.setup()
         background: list[asyncio.Task[object]] = []
         try:
-            host, port = await _listen(runner, settings)
+            server, host, port = await _listen(connections, runner, settings)
+            background.append(asyncio.create_task(_serve(server)))
             fleet.begin()
             loop.add_signal_handler(signal.SIGHUP, fleet.reread)
             _LOGGER.info("listening", extra={"host": host, "port": port, "version": __version__})
@@ -235,11 +242,22 @@ def _write_first_camera_file(path: Path) -> None:
         _LOGGER.info("camera file written; add your cameras to it", extra={"path": str(path)})
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> tuple[str, int]:
-    site = web.TCPSite(runner, settings.host, settings.port)
-    await site.start()
-    address = runner.addresses[0]
-    return str(address[0]), int(address[1])
+async def _listen(
+    connections: Connections, runner: web.AppRunner, settings: Settings
+) -> tuple[asyncio.Server, str, int]:
+    assert runner.server is not None
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(connections.to(runner.server), settings.host, settings.port, backlog=128)
+    host, port, *_ = server.sockets[0].getsockname()
+    return server, str(host), int(port)
+
+
+async def _serve(server: asyncio.Server) -> None:
+    """Until cancelled; nobody is let in any more then."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.close()
 
 
 async def _announce(own: identity.Identity, port: int) -> None:

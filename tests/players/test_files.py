@@ -76,7 +76,8 @@ def test_ffprobe_has_nothing_to_complain_of(watched: Watched, tmp_path: Path) ->
         # Pictures that are only there to decode the first one are decoded, too, but not shown.
         assert int(streams[codec]["nb_read_frames"]) >= len(expected)
         duration_s = float(streams[codec]["duration"])
-        assert duration_s == pytest.approx(watched.lasts_s(start_us, end_us), abs=0.06)
+        # How long the last one before the gap is to be seen nobody knows.
+        assert duration_s == pytest.approx(watched.lasts_s(start_us, end_us), abs=0.1)
         if watched.kind.sound and len(expected) > 5:
             assert float(streams["aac"]["duration"]) == pytest.approx(duration_s, abs=0.2)
             recorded = sound_of(watched, start_us, end_us)

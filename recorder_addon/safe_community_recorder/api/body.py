@@ -1,5 +1,6 @@
 """What requests bring as JSON, checked."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -10,11 +11,23 @@ from .. import utc
 from .actor import plain_text
 from .problems import Problem
 
+# Of what is at most a megabyte. Whoever sends it byte by byte takes a place from others.
+_BODY_S = 20.0
+
+
+async def json_of(request: web.Request, within_s: float = _BODY_S) -> Any:
+    """What the request brings. Raises Problem if that takes too long, ValueError or RecursionError if it is no JSON."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await request.json()
+    except TimeoutError as error:
+        raise _bad(f"the whole body was expected within {within_s:g} s", {"Connection": "close"}) from error
+
 
 async def json_object(request: web.Request, keys: Collection[str]) -> Mapping[str, Any]:
     """The request's object, with known keys only. Raises Problem."""
     try:
-        body: Any = await request.json()
+        body = await json_of(request)
     except (ValueError, RecursionError) as error:
         raise _bad(f"a JSON object was expected, with keys of {', '.join(keys)}") from error
     if not isinstance(body, dict):
@@ -47,5 +60,5 @@ def instant_of(body: Mapping[str, Any], key: str) -> int:
     raise Problem(HTTPStatus.BAD_REQUEST, "bad_time", expected + came)
 
 
-def _bad(detail: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "bad_value", detail)
+def _bad(detail: str, headers: Mapping[str, str] | None = None) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "bad_value", detail, headers)

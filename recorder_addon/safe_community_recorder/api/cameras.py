@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
@@ -12,6 +12,7 @@ from ..config import Camera, ConfigError, UnknownEldershipError
 from ..logs import redact
 from .actor import Actor, actor_of
 from .auditor import Auditor
+from .body import json_of
 from .problems import Problem
 
 
@@ -64,7 +65,7 @@ async def put_camera(file: CameraFile, request: web.Request, auditor: Auditor) -
     """Adds or changes the camera that the request describes; True if it is new. Raises Problem."""
     actor = actor_of(request)
     try:
-        entry: Any = await request.json()
+        entry = await json_of(request)
     except (ValueError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as JSON") from error
     if not isinstance(entry, dict):

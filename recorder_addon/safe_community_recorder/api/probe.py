@@ -14,6 +14,7 @@ from ..logs import redact
 from ..probe import BusyError, Found, ProbeError
 from .actor import actor_of
 from .auditor import Auditor
+from .body import json_of
 from .cameras import CameraFile, camera_of
 from .problems import Problem
 
@@ -84,7 +85,7 @@ def _parsed(entry: Mapping[str, object]) -> Camera:
 
 async def _body(request: web.Request) -> Mapping[str, Any]:
     try:
-        body: Any = await request.json()
+        body = await json_of(request)
     except (ValueError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "url or camera_id was expected as JSON") from error
     if not isinstance(body, dict):
