@@ -3,31 +3,28 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-
 from safe_community_recorder import utc
+from safe_community_recorder.__main__ import main
 from safe_community_recorder.archive.layout import relative_path
 from safe_community_recorder.media.cmaf import Group, Sample
 from safe_community_recorder.media.video import length_prefixed
 from tests.recorder.contract import validate
 from tests.recorder.footage import encode, recorded
-from tests.world import ROOT, Recorder, text, wait_until
+from tests.world import Recorder, text, wait_until
 
 S = timedelta(seconds=1)
 MB = 1 << 20
 ACTOR = "Aldona Šimkienė"
 WHO = {"Safe_Community_Actor": quote(ACTOR)}
-SIGNATURE = "openssl pkeyutl -verify -pubin -inkey public-key.pem -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig"
 
 
 def item(camera_id: str, start: datetime, end: datetime) -> dict[str, str]:
@@ -88,10 +85,11 @@ def key_of(recorder: Recorder) -> str:
     return fingerprint
 
 
-def verify(package: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "safe_community_recorder", "verify", str(package), *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "recorder_addon")}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+def command(*arguments: str | Path) -> tuple[int, str]:
+    """A command of the recorder's: its exit code, and what it printed."""
+    with redirect_stdout(StringIO()) as told, redirect_stderr(told):
+        code = main([str(argument) for argument in arguments])
+    return code, told.getvalue()
 
 
 def records(recorder: Recorder, number: str) -> list[dict[str, Any]]:
@@ -129,15 +127,6 @@ def started(recorder: Recorder, **more: Any) -> None:
     wait_until(lambda: recorder.timeline("stop")["spans"], 60)
 
 
-@pytest.fixture
-def laden(recorder: Recorder) -> tuple[Recorder, dict[str, str]]:
-    """A recorder with a clip to be packed that takes a while: its camera sends nothing more."""
-    start, end = put_footage(recorder.archive, "stop", 8, 25)
-    started(recorder)
-    wait_until(lambda: recorder.recorded_s("stop") >= 8 * 60 - 1, 60)
-    return recorder, item("stop", start, end)
-
-
 def begun(recorder: Recorder, number: str) -> dict[str, Any]:
     """The entry as soon as some of it is written."""
 
@@ -158,5 +147,5 @@ def shelf(recorder: Recorder) -> list[str]:
 def check_package(recorder: Recorder, export: dict[str, Any], folder: Path) -> None:
     path = folder / "checked.zip"
     shutil.copyfile(recorder.archive / ".exports" / f"{export['number']}.zip", path)
-    verified = verify(path, "--fingerprint", key_of(recorder))
-    assert verified.returncode == 0, verified.stdout
+    code, told = command("verify", path, "--fingerprint", key_of(recorder))
+    assert code == 0, told

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,10 +18,10 @@ import pytest
 from tests.recorder.contract import refused, validate
 from tests.recorder.exporting import (
     ACTOR,
-    SIGNATURE,
     WHO,
     S,
     body,
+    command,
     entry,
     first_moments,
     item,
@@ -28,7 +29,6 @@ from tests.recorder.exporting import (
     made,
     manifest_of,
     records,
-    verify,
 )
 from tests.world import ROOT, Recorder, wait_until
 
@@ -40,11 +40,16 @@ def test_a_package_holds_the_very_clip_and_others_tools_verify_it(recording: Rec
     (tmp_path / "package.zip").write_bytes(package)
     subprocess.run(["unzip", "-q", "package.zip", "-d", "out"], cwd=tmp_path, check=True)
     out = tmp_path / "out"
-    sums = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, capture_output=True, text=True, check=True)
-    assert sums.stdout.count("OK") == len([path for path in out.rglob("*") if path.is_file()]) - 2
-    assert SIGNATURE in (out / "README.txt").read_text()
-    told = subprocess.run(SIGNATURE.split(), cwd=out, capture_output=True, text=True, check=True)
-    assert "Verified Successfully" in told.stdout
+    lines = re.findall(r"(?<=\n\n)   (\S.*)(?=\n\n)", (out / "README.txt").read_text())
+    commands = list(dict.fromkeys(lines))
+    assert len(lines) == 3 * len(commands) == 9, lines
+    sums, signature, fingerprint = (
+        subprocess.run(line, shell=True, cwd=out, capture_output=True, text=True, check=True).stdout
+        for line in commands
+    )
+    assert sums.count("OK") == len([path for path in out.rglob("*") if path.is_file()]) - 2
+    assert "Verified Successfully" in signature
+    assert fingerprint.split()[0] == key_of(recording)
     (one,) = json.loads((out / "manifest.json").read_text())["items"]
     clip = one["footage"]["clip"]
     query = urlencode({"start": asked["start"], "end": asked["end"]})
@@ -58,16 +63,33 @@ def test_a_package_holds_the_very_clip_and_others_tools_verify_it(recording: Rec
     assert all(still.read_bytes()[:2] == b"\xff\xd8" for still in stills)
     protocol = (out / "protocol.html").read_text()
     assert all(part in protocol for part in ('lang="lt"', clip["sha256"], "Aldona Šimkienė", key_of(recording)))
-    verified = verify(tmp_path / "package.zip", "--fingerprint", key_of(recording).upper())
-    assert verified.returncode == 0, verified.stdout
+    told = subprocess.run(
+        [sys.executable, "-m", "safe_community_recorder", "verify", "package.zip", "--fingerprint", key_of(recording)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "recorder_addon")},
+    )
+    assert "as the recorder with the expected key made it" in told.stdout
+
+
+def test_the_command_says_whose_package_it_is_and_whether_it_was_changed(recording: Recorder, tmp_path: Path) -> None:
+    start = first_moments(recording)
+    _, package = made(recording, item("stop", start, start + S))
+    path = tmp_path / "package.zip"
+    path.write_bytes(package)
     (tmp_path / "key.pem").write_text(recording.ask("/api/v1/info").json["evidence_key"]["pem"])
-    assert verify(tmp_path / "package.zip", "--key", str(tmp_path / "key.pem")).returncode == 0
-    other = verify(tmp_path / "package.zip", "--fingerprint", "0" * 64)
-    assert (other.returncode, "NOT signed by the key you expect" in other.stdout) == (3, True)
-    (tmp_path / "package.zip").write_bytes(package[:1_000] + b"x" + package[1_001:])
-    damaged = verify(tmp_path / "package.zip", "--fingerprint", key_of(recording))
-    assert (damaged.returncode, "NOT as it was made" in damaged.stdout) == (1, True)
-    assert verify(tmp_path / "nothing.zip").returncode == 2
+    spaced = " ".join(key_of(recording).upper()[at : at + 4] for at in range(0, 64, 4))
+    for options in (("--fingerprint", spaced), ("--key", tmp_path / "key.pem"), ()):
+        assert command("verify", path, *options)[0] == 0
+    code, told = command("verify", path, "--fingerprint", "0" * 64)
+    assert (code, "NOT signed by the key you expect" in told) == (3, True)
+    path.write_bytes(package[:1_000] + b"x" + package[1_001:])
+    code, told = command("verify", path, "--fingerprint", key_of(recording))
+    assert (code, "NOT as it was made" in told) == (1, True)
+    assert command("verify", tmp_path / "nothing.zip")[0] == 2
+    assert command("verify", path, "--fingerprint", "12")[0] == 2
 
 
 def test_the_same_range_has_the_same_clip_every_time(recording: Recorder) -> None:
@@ -237,9 +259,7 @@ def test_unknown_numbers_are_refused_clearly(recording: Recorder) -> None:
 def test_packages_are_no_camera_and_no_difference(recording: Recorder) -> None:
     start = first_moments(recording)
     made(recording, item("stop", start, start + S))
-    command = [sys.executable, "-m", "safe_community_recorder", "check", "--data", str(recording.directory / "data")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "recorder_addon")}
-    told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment).stdout
+    _, told = command("check", "--data", recording.directory / "data")
     assert ".exports" not in told
     assert "export" not in {path.name for path in recording.archive.iterdir() if not path.name.startswith(".")}
     assert (recording.archive / ".exports").is_dir()

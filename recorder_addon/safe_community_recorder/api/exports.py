@@ -81,6 +81,10 @@ class ExportHandlers:
         except KeyUnusableError as error:
             self._refuse(asked, "evidence_key_unusable")
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "evidence_key_unusable", str(error)) from error
+        except Problem as error:
+            if error.code == "register_not_written":
+                self._refuse(asked, error.code)
+            raise
         return web.json_response(
             export_json(export, None),
             status=HTTPStatus.ACCEPTED,
