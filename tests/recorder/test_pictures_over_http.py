@@ -1,5 +1,6 @@
 """Still pictures and strips of a running recorder."""
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,9 @@ import pytest
 
 from demo import timecode
 from safe_community_recorder import utc
+from tests.recorder.archives import Folder, S, group, now_us
 from tests.recorder.contract import refused, validate
-from tests.recorder.jpegs import is_hatched, shown
+from tests.recorder.jpegs import is_hatched, open_archive, shown
 from tests.world import Recorder, last, text, wait_until
 
 
@@ -149,3 +151,30 @@ def test_every_look_leaves_a_trace(recording: Recorder) -> None:
     ]
     assert {(one["camera_id"], one["reason"]) for one in noted} == {("stop", "incident 12")}
     assert noted[1]["start"] == utc.to_text(utc.parse(instant))
+
+
+def test_footage_past_its_days_is_not_even_known_to_be_unchanged(recorder: Recorder) -> None:
+    """Not from memory, and not by 304 from a browser's memory either."""
+    start_us = now_us() - 2 * 3_600 * S
+    data = recorder.directory / "data"
+    data.mkdir()
+    asyncio.run(recorded(Folder(data), start_us))
+    recorder.write_camera_file([{"id": "stop", "url": "rtsp://127.0.0.1:9/main"}])
+    recorder.start()
+    start, end = utc.to_text(start_us), utc.to_text(start_us + S)
+    paths = camera_path("snapshot.jpg", at=start), camera_path("strip.jpg", start=start, end=end, count=1)
+    snapshot, strip = (recorder.ask(path) for path in paths)
+    assert (snapshot.status, strip.status) == (200, 200)
+    assert recorder.ask(paths[0], If_None_Match=snapshot.headers["ETag"]).status == 304
+    recorder.write_camera_file([{"id": "stop", "url": "rtsp://127.0.0.1:9/main", "retention_days": 0.05}])
+    wait_until(lambda: recorder.ask(paths[0]).status == 404, 60)
+    refused(recorder.ask(paths[0], If_None_Match=snapshot.headers["ETag"]), 404, "no_footage")
+    answer = recorder.ask(paths[1], If_None_Match=strip.headers["ETag"])
+    assert answer.status == 200
+    assert is_hatched(shown(answer.body))
+
+
+async def recorded(folder: Folder, start_us: int) -> None:
+    """Leaves a group in an archive."""
+    archive = await open_archive(folder, [group(start_us)])
+    await archive.stop()
