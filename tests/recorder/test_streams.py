@@ -97,20 +97,20 @@ def test_who_watches_is_counted_and_everybody_is_told(recorder: Recorder, camera
 
     listener = threading.Thread(target=lambda: asyncio.run(listen()), daemon=True)
     listener.start()
-    wait_until(lambda: told)
+    wait_until(lambda: told, 60)
     ticket = live_ticket(recorder)
     with opened(recorder, ticket["path"]) as first:
         assert first.status == 200
-        wait_until(lambda: told[-1] == 1)
+        wait_until(lambda: told[-1] == 1, 60)
         with opened(recorder, ticket["mp4"]) as second:
             assert second.status == 200
-            wait_until(lambda: told[-1] == 2)
-        wait_until(lambda: told[-1] == 1)
+            wait_until(lambda: told[-1] == 2, 60)
+        wait_until(lambda: told[-1] == 1, 60)
         # By a playlist as long as it is asked for; how often is of no matter.
         playlist_at(recorder, ticket["hls"])
         playlist_at(recorder, ticket["hls"])
-        wait_until(lambda: told[-1] == 2)
-    wait_until(lambda: told[-1] == 1)
+        wait_until(lambda: told[-1] == 2, 60)
+    wait_until(lambda: told[-1] == 1, 60)
     assert recorder.camera("stop")["viewers"] == 1
     assert [viewers for viewers, _ in itertools.groupby(told)] == [0, 1, 2, 1, 2, 1]
     # The listener ends with the recorder.
@@ -129,7 +129,7 @@ def test_streams_end_properly_with_a_pause_a_removal_and_the_recorder(recorder: 
                 camera_id: [stack.enter_context(opened(recorder, ticket[kind])) for kind in kinds]
                 for camera_id, ticket in tickets.items()
             }
-            wait_until(lambda: all(recorder.camera(camera_id)["viewers"] == 2 for camera_id in tickets))
+            wait_until(lambda: all(recorder.camera(camera_id)["viewers"] == 2 for camera_id in tickets), 60)
             paused, _, last = cameras
             recorder.write_camera_file([{**paused, "paused": True}, last])
             # None is broken off: reading to the end raises nothing.
@@ -178,7 +178,7 @@ def test_streams_end_with_the_camera_and_can_be_had_again_when_it_is_back(tmp_pa
                 cameras.process.kill()
                 # It ends properly: nothing is cut off.
                 assert stream.read()
-        wait_until(lambda: recorder.camera("stop")["connection"] != "connected")
+        wait_until(lambda: recorder.camera("stop")["connection"] != "connected", 60)
         for path in (ticket["mp4"], ticket["path"]):
             refused(recorder.ask(path, token=""), 503, "no_picture")
         # What is on the disk stays listed for a while.
@@ -191,7 +191,7 @@ def test_streams_end_with_the_camera_and_can_be_had_again_when_it_is_back(tmp_pa
                 newest = playlist_at(recorder, ticket["hls"]).segments[-1]
                 return newest if newest.number > last.number + 1 else None
 
-            newest = wait_until(news)
+            newest = wait_until(news, 60)
             assert newest.breaks > last.breaks
             assert len(clocks(recorder.url + ticket["mp4"], 15)) == 15
     finally:
