@@ -59,17 +59,16 @@ def test_mpv_plays_a_whole_clip(watched: Watched, tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *("mpv", "--no-config", "--no-audio", "--vo=image", "--vo-image-format=png", "--untimed"),
+            *("--vo-image-png-compression=0", "--vo-image-png-filter=0"),
             *(f"--vo-image-outdir={folder}", "--msg-level=all=warn", str(clip)),
         ],
         capture_output=True,
         text=True,
         check=True,
-        timeout=240,
+        timeout=600,
     )
     assert numbers_in(folder) == [shown.number for shown in pictures_of(clip)], done.stdout
-    # Where a camera broke off between B-frames, the last picture is shown a little late.
-    allowed = ("Invalid video timestamp",) if watched.kind.b_frames else ()
-    assert [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(allowed)] == []
+    assert done.stdout + done.stderr == ""
 
 
 @pytest.fixture
