@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from .. import utc
-from ..archive.archive import Archive, StorageStatus
+from ..archive.archive import Archive
+from ..archive.status import StorageStatus
 from ..archive.timeline import ClockEvent, Day
 from .problems import Problem
 from .ranges import DAY_US, asked_range

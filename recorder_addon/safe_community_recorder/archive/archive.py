@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from itertools import chain, repeat
@@ -19,7 +19,7 @@ from ..media.clip import Clip, build_clip, build_time_lapse
 from ..media.cmaf import RecordingFile
 from ..utc import SECOND_US
 from .camera import CameraArchive
-from .deletion import Deletion, Kept, Outcome
+from .deletion import Deletion, Outcome
 from .footage import BuildClip, Footage
 from .index import RecordingRow, open_index
 from .layout import FILE_S
@@ -30,6 +30,7 @@ from .recovery import read_part
 from .repair import Repair
 from .retention import DAY_US, Storage, served, served_from_us
 from .root import ArchiveRoot, RootError, StorageState
+from .status import StorageStatus
 from .threads import DiskThreads, Pools
 from .timeline import ClockEvent, Day, Gap, Lock, Observation, Span, clamped, days_recorded, local_days, spans
 
@@ -46,25 +47,6 @@ _STOP_S = 3.0
 _START_S = 10.0
 _TIDY_EVERY_US = 3_600 * SECOND_US
 _MOST_FOR_PACKAGES = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class StorageStatus:
-    """How the archive's storage is. Bytes; `days_until_full` is None if space will do."""
-
-    state: StorageState = StorageState.OK
-    problem: str | None = None
-    used_bytes: int = 0
-    allowed_bytes: int = 0
-    free_bytes: int = 0
-    disk_bytes: int = 0
-    only_locked_left: bool = False
-    bytes_per_day: int = 0
-    days_until_full: float | None = None
-    lost_groups: int = 0
-    compared_days: int = 0
-    days_to_compare: int = 0
-    kept: tuple[Kept, ...] = ()
 
 
 class Archive:
@@ -294,19 +276,7 @@ class Archive:
     async def delete_expired(self, *, past_days: bool = True) -> Outcome:
         """Deletes what has to go now, past its days (unless told otherwise) or for want of space; what came of it."""
         outcome = await self._pools.keep(self._delete, past_days=past_days)
-        self._tell(
-            replace(
-                self.status,
-                used_bytes=outcome.used_bytes,
-                allowed_bytes=outcome.allowed_bytes,
-                free_bytes=outcome.space.free_bytes,
-                disk_bytes=outcome.space.disk_bytes,
-                only_locked_left=outcome.only_locked_left,
-                bytes_per_day=outcome.bytes_per_day,
-                days_until_full=outcome.days_until_full,
-                kept=outcome.kept,
-            )
-        )
+        self._tell(self.status.after(outcome))
         return outcome
 
     async def _run_watch(self) -> None:
