@@ -16,9 +16,9 @@ from ..audit.record import Noted, Record
 from .actor import ACTOR_HEADER, actor_of, plain_text
 from .auditor import Auditor, Outcome
 from .body import instant_of, json_object, text_of
-from .clip_response import break_off
 from .problems import Problem
 from .ranges import asked_instant, asked_number
+from .sending import break_off
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -2,23 +2,17 @@
 
 import asyncio
 import logging
-import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import BinaryIO
 
 from aiohttp import web
 
 from .. import utc
 from ..media.clip import Clip
 from .problems import Problem
+from .sending import break_off, send_part
 
 _LOGGER = logging.getLogger(__name__)
-
-_CHUNK_BYTES = 2 << 20
-# One that hangs in a disk holds up another clip at most.
-_FETCHERS = ThreadPoolExecutor(8, thread_name_prefix="clip-fetcher")
 
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII | re.IGNORECASE)
 
@@ -114,53 +108,3 @@ async def _send(request: web.Request, response: web.StreamResponse, clip: Clip, 
     finally:
         if file is not None:
             file.close()
-
-
-async def send_part(request: web.Request, file: BinaryIO, offset: int, size: int) -> bool:
-    """Has the kernel send bytes of a file; False if the connection had to be broken off. Raises OSError.
-
-    While one chunk travels, a thread has the kernel fetch the next one: sent from memory, it never makes the event loop
-    wait for the disk.
-    """
-    transport, loop = request.transport, asyncio.get_running_loop()
-    if transport is None:
-        raise ConnectionResetError("the client is gone")
-    # Of its own: the file may be closed while a thread still hangs in it.
-    descriptor = os.dup(file.fileno())
-    chunks = [(begin, min(_CHUNK_BYTES, offset + size - begin)) for begin in range(offset, offset + size, _CHUNK_BYTES)]
-    fetching = loop.run_in_executor(_FETCHERS, _fetch, descriptor, *chunks[0])
-    try:
-        for number, (begin, count) in enumerate(chunks, 1):
-            await asyncio.shield(fetching)
-            if number < len(chunks):
-                fetching = loop.run_in_executor(_FETCHERS, _fetch, descriptor, *chunks[number])
-            if await loop.sendfile(transport, file, begin, count) < count:
-                break_off(request)
-                return False
-        return True
-    finally:
-        fetching.add_done_callback(lambda done: _let_go(done, descriptor))
-
-
-def _fetch(descriptor: int, offset: int, count: int) -> None:
-    """Brings bytes of a file into the kernel's memory without copying them: /dev/null takes references to its pages."""
-    with open(os.devnull, "wb", buffering=0) as nowhere:
-        while count > 0:
-            fetched = os.sendfile(nowhere.fileno(), descriptor, offset, count)
-            if not fetched:
-                return
-            offset += fetched
-            count -= fetched
-
-
-def _let_go(done: asyncio.Future[None], descriptor: int) -> None:
-    os.close(descriptor)
-    if not done.cancelled():
-        # Whoever was sent the bytes has heard of it, or has gone.
-        done.exception()
-
-
-def break_off(request: web.Request) -> None:
-    """The length has been promised: only a broken connection can still say that something is missing."""
-    if request.transport is not None:
-        request.transport.abort()

@@ -25,9 +25,10 @@ from .actor import actor_of
 from .auditor import Auditor
 from .body import json_object, text_of
 from .cameras import CameraFile, camera_of
-from .clip_response import asked_part, break_off, send_part
+from .clip_response import asked_part
 from .problems import Problem
 from .ranges import DAY_US, asked_number
+from .sending import break_off, send_part
 
 _KEYS = ("items", "reason", "recipient", "language", "stills")
 _ITEM_KEYS = ("camera_id", "start", "end")

@@ -28,10 +28,10 @@ from ..media.retimed import Region, regions, retimed
 from .actor import actor_of
 from .auditor import Auditor
 from .authorization import Entrance, Looker
-from .clip_response import break_off, send_part
 from .live import LiveView
 from .problems import Problem
 from .ranges import DAY_US, asked_number, asked_range
+from .sending import break_off, send_part
 
 _LOGGER = logging.getLogger(__name__)
 
