@@ -136,6 +136,8 @@ class CameraArchive:
             _LOGGER.error("footage lost at the end", extra={"camera": self.camera_id, "groups": len(self._ring)})
             self._ring.clear()
         self._tell(recording=False, trouble=None)
+        # Nothing more comes: who waits for it is told.
+        self.written.set()
 
     async def _take_first(self) -> bool:
         item = self._ring[0]

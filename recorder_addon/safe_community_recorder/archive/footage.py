@@ -5,7 +5,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 from ..media.boxes import BoxError
@@ -29,13 +28,14 @@ type BuildClip = Callable[[Iterable[tuple[str, RecordingFile]], int, int], Clip]
 class Footage:
     """Reads files below `root`, for several threads. `rows` are the index's, `shown` the times that may be shown."""
 
-    def __init__(self, root: Path, clip_bytes: int = _CLIP_BYTES) -> None:
+    def __init__(self, root: Path, files: int = _FILES, clip_bytes: int = _CLIP_BYTES) -> None:
         self._root = root
+        self._most_files = files
         self._clip_bytes = clip_bytes
         self._lock = threading.Lock()
         self._clips: OrderedDict[Hashable, Clip] = OrderedDict()
         self._kept_bytes = 0
-        self._read = lru_cache(maxsize=_FILES)(_read_file)
+        self._files: OrderedDict[str, tuple[int, RecordingFile]] = OrderedDict()
 
     def files(self, rows: Iterable[RecordingRow], shown: Sequence[Span]) -> Iterator[tuple[str, RecordingFile]]:
         """Paths and files, each with what may be shown of it. One that cannot be read is left out and logged."""
@@ -51,6 +51,24 @@ class Footage:
             )
             if inside:
                 yield path, replace(file, fragments=inside)
+
+    def _read(self, path: str, size_bytes: int) -> RecordingFile:
+        """Files only grow: what was read when one was as large serves. Of one that is being written the newest is kept.
+
+        Raises OSError and BoxError.
+        """
+        with self._lock:
+            known = self._files.get(path)
+            if known is not None and known[0] >= size_bytes:
+                self._files.move_to_end(path)
+                return known[1]
+        file = read_file(Path(path))
+        with self._lock:
+            self._files[path] = size_bytes, file
+            self._files.move_to_end(path)
+            if len(self._files) > self._most_files:
+                self._files.popitem(last=False)
+        return file
 
     def kept(self, kind: Hashable, rows: Sequence[RecordingRow], shown: Sequence[Span]) -> Clip | None:
         """The clip of this kind if it is there already."""
@@ -87,8 +105,3 @@ class Footage:
 
 def _key(kind: Hashable, rows: Sequence[RecordingRow], shown: Sequence[Span]) -> Hashable:
     return kind, tuple(shown), tuple((row.path, row.size_bytes) for row in rows)
-
-
-def _read_file(path: str, _size_bytes: int) -> RecordingFile:
-    """Files only grow, so that path and size name a content."""
-    return read_file(Path(path))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from .. import utc
@@ -100,7 +101,7 @@ def spans(recordings: Iterable[Span], gaps: Iterable[Gap], within: Span) -> list
         while first < len(holes) and holes[first][1] <= span.start_us:
             first += 1
         start_us = span.start_us
-        for hole_start_us, hole_end_us in holes[first:]:
+        for hole_start_us, hole_end_us in islice(holes, first, None):
             if hole_start_us >= span.end_us:
                 break
             if hole_start_us > start_us:
