@@ -40,7 +40,7 @@ def _record(given: Sequence[str]) -> int:
         prog="safe-community-recorder",
         description="Records cameras without re-encoding.",
         epilog="Commands: `check` compares footage and index, `rebuild` makes the index anew from the footage, "
-        "`probe` looks at a camera, `audit` proves the audit log or shows it.",
+        "`probe` looks at a camera, `audit` proves the audit log or shows it, `verify` proves an evidence package.",
     )
     parser.add_argument("--config", type=Path, required=True, help="the camera file (YAML); written if it is missing")
     _add_places(parser)
