@@ -203,7 +203,8 @@ async def test_live_streams_need_a_ticket_of_that_camera_and_cost_the_camera_not
 
         async with asyncio.timeout(20):
             await asyncio.gather(*(watch() for _ in range(4)))
-    assert cameras.connections()["stop/main"] == before == 1
+    # Other tests' recorders may have theirs.
+    assert 1 <= cameras.connections()["stop/main"] <= before
 
 
 async def test_events_begin_with_everything_and_go_on_with_what_changes(recording: Recorder, cameras: Cameras) -> None:
