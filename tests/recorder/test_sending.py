@@ -88,16 +88,19 @@ async def test_those_who_take_nothing_hold_up_nobody_and_get_everything_in_the_e
         await until(lambda: open_descriptors(server.path) == 0)
 
 
-async def test_who_goes_away_leaves_nothing_open(tmp_path: Path) -> None:
+async def test_who_goes_away_leaves_nothing_open_and_nothing_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with served(tmp_path) as server:
         before = all_descriptors()
-        for _ in range(10):
+        for _ in range(40):
             async with aiohttp.ClientSession(read_bufsize=1 << 10) as session:
                 response = await session.get(server.url)
                 await response.content.readexactly(100_000)
                 response.close()
         await until(lambda: open_descriptors(server.path) == 0)
         await until(lambda: all_descriptors() <= before)
+    assert caplog.messages == []
 
 
 async def test_a_file_that_is_shorter_than_it_was_is_not_taken_for_whole(tmp_path: Path) -> None:

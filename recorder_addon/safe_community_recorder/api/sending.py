@@ -9,7 +9,7 @@ import asyncio
 import os
 import select
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, NamedTuple
 
 from aiohttp import web
@@ -31,7 +31,7 @@ class _Turn(NamedTuple):
 
 async def send_part(request: web.Request, file: BinaryIO, offset: int, size: int) -> bool:
     """Has the kernel send bytes of a file; False if the connection had to be broken off. Raises OSError."""
-    transport, loop = request.transport, asyncio.get_running_loop()
+    transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client is gone")
     # What was written before goes first: all of it.
@@ -41,24 +41,25 @@ async def send_part(request: web.Request, file: BinaryIO, offset: int, size: int
         raise ConnectionResetError("the client is gone")
     # Of its own: connection and file may be closed while a thread still hangs in the disk.
     connection, source = os.dup(transport.get_extra_info("socket").fileno()), os.dup(file.fileno())
-    sending: asyncio.Future[_Turn] | None = None
+    turn: Future[_Turn] | None = None
     try:
         while size:
-            sending = loop.run_in_executor(_SENDERS, _send, connection, source, offset, size)
-            sent, is_short = await asyncio.shield(sending)
-            if is_short:
+            turn = _SENDERS.submit(_send, connection, source, offset, size)
+            done = await asyncio.wrap_future(turn)
+            if done.is_short:
                 break_off(request)
                 return False
-            offset, size = offset + sent, size - sent
+            offset, size = offset + done.sent, size - done.sent
             if size:
                 await _writable(connection)
         return True
     finally:
         transport.set_write_buffer_limits()
-        if sending is None:
+        if turn is None:
             _close(connection, source)
         else:
-            sending.add_done_callback(lambda done: _let_go(done, connection, source))
+            # Whoever has gone does not end a thread that hangs.
+            turn.add_done_callback(lambda _done: _close(connection, source))
 
 
 def break_off(request: web.Request) -> None:
@@ -93,13 +94,6 @@ async def _writable(connection: int) -> None:
         await ready.wait()
     finally:
         loop.remove_writer(connection)
-
-
-def _let_go(done: asyncio.Future[_Turn], connection: int, source: int) -> None:
-    _close(connection, source)
-    if not done.cancelled():
-        # Whoever was sent the bytes has heard of it, or has gone.
-        done.exception()
 
 
 def _close(*descriptors: int) -> None:
