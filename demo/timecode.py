@@ -1,7 +1,9 @@
 """The row of small black and white blocks in every demo picture that says, to the millisecond, when it was taken.
 
-A person reads the clock below it, a program reads this: 41 bits of Unix milliseconds, most significant first, then
-their CRC in 7 bits. Pure numpy; also runs under the system's Python 3.11.
+A person reads the clock below it, a program reads this: 41 bits of Unix milliseconds, most significant first, in Gray
+code, then their CRC in 7 bits. In Gray code one block changes where in plain binary a carry turns many at once, every
+half an hour or so, which motion detection rightly takes for something that moves, in all cameras at the same second.
+Pure numpy; also runs under the system's Python 3.11.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -24,7 +26,8 @@ def block_size(width: int) -> int:
 def draw(gray: Any, milliseconds: int) -> None:
     """Write the time into the picture's top left corner."""
     size = block_size(gray.shape[1])
-    bits = (milliseconds << 7 | _crc7(milliseconds)) >> np.arange(BITS - 1, -1, -1) & 1
+    coded = milliseconds ^ milliseconds >> 1
+    bits = (coded << 7 | _crc7(coded)) >> np.arange(BITS - 1, -1, -1) & 1
     row = np.where(np.repeat(bits, size), _WHITE, _BLACK).astype(np.uint8)
     gray[:size, : BITS * size] = row
 
@@ -38,9 +41,13 @@ def read(gray: Any) -> datetime:
     value = 0
     for bit in columns.mean(axis=0) > (_BLACK + _WHITE) / 2:
         value = value << 1 | int(bit)
-    milliseconds = value >> 7
-    if value & 0x7F != _crc7(milliseconds):
+    coded = value >> 7
+    if value & 0x7F != _crc7(coded):
         raise ValueError("no readable time in this picture")
+    milliseconds = 0
+    while coded:
+        milliseconds ^= coded
+        coded >>= 1
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 

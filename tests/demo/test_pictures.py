@@ -24,6 +24,18 @@ def test_a_picture_says_when_it_was_taken(milliseconds: int, factor: int, noise:
     assert timecode.read(noisy) == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
+@given(milliseconds=st.integers(1_024, 2**41 - 2_000), step=st.integers(1, 1_023))
+def test_the_time_of_the_next_picture_changes_one_block_besides_the_last_ones(milliseconds: int, step: int) -> None:
+    """However far a carry goes: nothing shall seem to move in all cameras at once."""
+    rows = []
+    for at in (milliseconds, milliseconds + step):
+        gray = np.full((180, WIDTH), 120, np.uint8)
+        timecode.draw(gray, at)
+        rows.append(gray[0, :: timecode.block_size(WIDTH)][:31])
+
+    assert np.count_nonzero(rows[0] != rows[1]) <= 1
+
+
 def test_a_scaled_picture_still_says_it() -> None:
     gray = np.full((720, 1280), 120, np.uint8)
     timecode.draw(gray, 1_795_330_489_123)
