@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from .config import ConfigError
 from .identity import InUseError
 from .ingest.source import Way
 
+# A camera has up to three, a viewer or a page of Home Assistant one or two. Systems usually begin with 1024.
+_DESCRIPTORS = 8_192
 _COMMANDS = {"check": maintenance.check, "rebuild": maintenance.rebuild}
 
 
@@ -53,6 +56,7 @@ def _record(given: Sequence[str]) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     arguments = parser.parse_args(given)
     logs.set_up(arguments.log_level.upper())
+    _allow_descriptors()
     logger = logging.getLogger(__package__)
     settings = Settings(
         arguments.config,
@@ -78,6 +82,14 @@ def _record(given: Sequence[str]) -> int:
         # The thread that hangs cannot be ended, and Python would wait for it.
         os._exit(1)
     return 0
+
+
+def _allow_descriptors() -> None:
+    """As many files and connections as the system lets this process have, up to what is enough."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _maintain(command: str, given: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safe_community_recorder.archive.layout import FILE_S
 from safe_community_recorder.archive.timeline import Span
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.picture import PictureError
@@ -146,7 +147,7 @@ async def test_a_strip_reads_the_files_that_its_pictures_lie_in_and_no_others(
 
 
 async def test_a_picture_far_behind_a_file_that_cannot_be_read_is_found_all_the_same(tmp_path: Path) -> None:
-    start_us = now_us() - 900 * S
+    start_us = (now_us() // S // FILE_S - 3) * FILE_S * S
     folder = Folder(tmp_path)
     archive = await open_archive(folder, [])
     for beginning in range(0, 300, 20):

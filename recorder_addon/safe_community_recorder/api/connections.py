@@ -8,7 +8,7 @@ from aiohttp.typedefs import Middleware
 
 from .problems import Handler
 
-# Cameras and files need the rest of the 1024 descriptors that a process may usually have.
+# Cameras and files need the rest of the descriptors that the recorder may have.
 MOST = 512
 # For the head of the first request. Those that follow on the same connection have KEPT_S each.
 FIRST_S = 20.0
@@ -16,12 +16,14 @@ KEPT_S = 75.0
 
 
 class Connections:
-    """Lets in so many at once (and those that come in one turn of the loop), and lets go who does not ask in time."""
+    """Lets in so many at once, and lets go who does not ask in time."""
 
     def __init__(self, most: int = MOST, first_s: float = FIRST_S) -> None:
         self._most = most
         self._first_s = first_s
         self._silent: dict[asyncio.BaseProtocol, asyncio.TimerHandle] = {}
+        # The server counts a connection from the next turn of the loop on.
+        self._arriving: set[asyncio.BaseProtocol] = set()
 
     def middleware(self) -> Middleware:
         """Sees who asks."""
@@ -39,11 +41,12 @@ class Connections:
         """What makes a protocol for each connection to the server."""
 
         def connected() -> asyncio.Protocol:
-            if len(server.connections) >= self._most:
+            if len(server.connections) + len(self._arriving) >= self._most:
                 return _TooMany()
-            protocol = server()
-            timer = asyncio.get_running_loop().call_later(self._first_s, self._let_go, protocol)
-            self._silent[protocol] = timer
+            protocol, loop = server(), asyncio.get_running_loop()
+            self._arriving.add(protocol)
+            loop.call_soon(self._arriving.discard, protocol)
+            self._silent[protocol] = loop.call_later(self._first_s, self._let_go, protocol)
             return protocol
 
         return connected
