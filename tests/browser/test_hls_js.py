@@ -55,8 +55,8 @@ def test_recorded_footage_shows_the_right_moment_wherever_one_looks(player: Play
         raise AssertionError("behind the end")
 
     player.play_hls(path)
-    shown = player.shown()
-    assert abs(shown.taken - (start + behind)) <= 1.5 * _PICTURE
+    # By itself it goes to the asked instant; on a slow machine the beginning of the first segment shows before.
+    wait_until(lambda: abs(player.shown().taken - (start + behind)) <= 1.5 * _PICTURE, 60)
     lasts_s = sum(segment.duration_s for segment in playlist.segments)
     assert player.value("document.querySelector('video').duration") == pytest.approx(lasts_s, abs=0.5)
     rng = random.Random(5)
