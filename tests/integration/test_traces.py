@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from homeassistant.components.camera import async_get_image
 from homeassistant.components.camera.const import DATA_COMPONENT
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
@@ -32,6 +33,21 @@ def records(recorder: Recorder, person: LoggedIn | None) -> list[tuple[Any, ...]
     ]
 
 
+def newest_clip(entry: ConfigEntry, camera_id: str = "stotele") -> str:
+    """The address of a camera's last ten minutes."""
+    now = dt_util.utcnow()
+    return clip_url(entry.entry_id, camera_id, now - timedelta(minutes=10), now)
+
+
+async def end_stream(hass: HomeAssistant) -> None:
+    """Lets Home Assistant's stream of the camera go."""
+    camera = hass.data[DATA_COMPONENT].get_entity(CAMERA)
+    stream = None if camera is None else camera.stream
+    assert stream is not None
+    for output in list(stream.outputs().values()):
+        await stream.remove_provider(output)
+
+
 async def test_who_looks_is_named(
     hass: HomeAssistant,
     recorder: Recorder,
@@ -44,10 +60,10 @@ async def test_who_looks_is_named(
     entry = await set_up(recorder, member("Ona", "public_order_specialist", user_id=ona.user.id))
     socket = await hass_ws_client(hass, ona.token)
     client = await hass_client(ona.token)
-    now = dt_util.utcnow()
+    address = newest_clip(entry)
     for _ in range(2):
         assert (await client.get(STILL)).status == HTTPStatus.OK
-        clip = await client.get(clip_url(entry.entry_id, "stotele", now - timedelta(minutes=10), now))
+        clip = await client.get(address)
         assert clip.status == HTTPStatus.OK
         await clip.read()
     await hass.async_block_till_done()
@@ -79,11 +95,7 @@ async def test_everybody_who_watches_live_is_named_though_they_share_one_stream(
             return records(recorder, person).count(watched) == 1
 
         await eventually(hass, is_told, "who watches live is told")
-    camera = hass.data[DATA_COMPONENT].get_entity(CAMERA)
-    stream = None if camera is None else camera.stream
-    assert stream is not None
-    for output in list(stream.outputs().values()):
-        await stream.remove_provider(output)
+    await end_stream(hass)
 
 
 async def test_who_is_refused_is_named_once_however_often_they_try(
@@ -98,10 +110,10 @@ async def test_who_is_refused_is_named_once_however_often_they_try(
     entry = await set_up(recorder, member("Jonas", "volunteer", user_id=jonas.user.id))
     socket = await hass_ws_client(hass, jonas.token)
     client = await hass_client(jonas.token)
-    now = dt_util.utcnow()
+    address = newest_clip(entry)
     for _ in range(3):
         assert (await client.get(STILL)).status == HTTPStatus.FORBIDDEN
-        clip = await client.get(clip_url(entry.entry_id, "stotele", now - timedelta(minutes=10), now))
+        clip = await client.get(address)
         assert clip.status == HTTPStatus.FORBIDDEN
     recording = f"media-source://safe_community/{entry.entry_id}/pabirze/kapines"
     await socket.send_json_auto_id({"type": "media_source/browse_media", "media_content_id": recording})
@@ -131,8 +143,7 @@ async def test_whoever_guesses_or_acts_without_a_right_is_named(
     entry = await set_up(recorder, specialist)
     socket = await hass_ws_client(hass, petras.token)
     client = await hass_client(petras.token)
-    now = dt_util.utcnow()
-    guessed = await client.get(clip_url(entry.entry_id, "no-such-camera", now - timedelta(minutes=10), now))
+    guessed = await client.get(newest_clip(entry, "no-such-camera"))
     assert guessed.status == HTTPStatus.FORBIDDEN
     for eldership in ("pabirze", "no-such-place"):
         folder = f"media-source://safe_community/{entry.entry_id}/{eldership}"
@@ -174,11 +185,7 @@ async def test_nobody_watches_live_whom_the_audit_log_cannot_name(
     await socket.send_json_auto_id({"type": "camera/stream", "entity_id": CAMERA})
     assert (await socket.receive_json())["success"]
     assert ("live_viewed", "live", "done", "stotele") in records(own_recorder, ona)
-    camera = hass.data[DATA_COMPONENT].get_entity(CAMERA)
-    stream = None if camera is None else camera.stream
-    assert stream is not None
-    for output in list(stream.outputs().values()):
-        await stream.remove_provider(output)
+    await end_stream(hass)
 
 
 async def test_a_recorder_that_is_away_refuses_nobody_wrongly_and_the_log_says_what_is_missing(
@@ -193,8 +200,7 @@ async def test_a_recorder_that_is_away_refuses_nobody_wrongly_and_the_log_says_w
     entry = await set_up(own_recorder, member("Jonas", "volunteer", user_id=jonas.user.id))
     client = await hass_client(jonas.token)
     own_recorder.stop()
-    now = dt_util.utcnow()
-    clip = await client.get(clip_url(entry.entry_id, "stotele", now - timedelta(minutes=10), now))
+    clip = await client.get(newest_clip(entry))
     assert clip.status == HTTPStatus.FORBIDDEN
     await hass.async_block_till_done()
     assert f"The audit log misses that Jonas ({jonas.user.id}) access refused" in caplog.text
