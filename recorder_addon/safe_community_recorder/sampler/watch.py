@@ -1,0 +1,231 @@
+"""One camera, as it is looked at: which of its pictures are to be decoded, and what was seen in them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..media.video import AccessUnit
+from ..vision.eye import EyeSettings, Look
+from ..vision.gate import Gate
+from ..vision.observer import Observer, Seen
+from .instants import Instants
+from .wording import Answer, Job
+
+# At rest a keyframe is looked at so often, or each if they come more seldom.
+_BEAT_S = 4.0
+# While something moves, pictures closer together than this tell nothing new.
+_EVERY_S = 0.11
+# Where there is no sub-stream, the main stream is decoded for so long to see what made its pictures larger …
+_BURST_S = 2.0
+_BURST_EVERY_S = 12.0
+# … if that is no larger than this: decoding 4K in full is not worth it.
+_MOST_BURST_PIXELS = 2560 * 1440
+# As with live streams: what a group may hold for somebody who comes late.
+_GROUP_UNITS = 1_000
+_GROUP_BYTES = 8 << 20
+# A look that came so late, or not at all, is one that the budget did not allow.
+_LATE_S = 2.0
+_REDUCED_FOR_S = 60.0
+
+
+class Sampling(StrEnum):
+    """How a camera is looked at."""
+
+    FULL = "full"
+    REDUCED = "reduced"
+    """Less often than wanted: the budget is used up."""
+    OFF = "off"
+    """Nobody wants it, or there are no pictures."""
+    FAILED = "failed"
+    """Its pictures cannot be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who is told what of a camera: `seen` observations, `looked` each look, `changed` that its state is another."""
+
+    seen: Callable[[Seen], None]
+    looked: Callable[[Look], None]
+    changed: Callable[[], None]
+
+
+class Watch:
+    """One camera's pictures on their way to vision. `wants` is called when there is something to decode.
+
+    Everything happens in the event loop, and nothing here ever waits.
+    """
+
+    def __init__(self, camera_id: str, settings: EyeSettings, told: Told, wants: Callable[[Watch], None]) -> None:
+        self.camera_id = camera_id
+        self.served_s = float("-inf")
+        self.references = b""
+        self.is_told = False
+        self._told = told
+        self._wants = wants
+        self._observer = _observer(settings)
+        self.settings = settings
+        self._looks: list[float] = []
+        self._reduced_until_s = float("-inf")
+        self._banned_until_s = float("-inf")
+        self._bans = 0
+        self._problem: str | None = None
+        self._moving = False
+        self._state: tuple[object, ...] = ()
+        self._begin(is_sub=None)
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """The kinds of the observations that last."""
+        return self._observer.lasting
+
+    @property
+    def is_sub(self) -> bool | None:
+        """Whether the sub-stream is looked at; None while nothing is."""
+        return self._is_sub
+
+    @property
+    def problem(self) -> str | None:
+        """Why its pictures cannot be decoded."""
+        return self._problem
+
+    def sampling(self, now_s: float) -> Sampling:
+        """How it is looked at."""
+        if self._is_sub is None:
+            return Sampling.OFF
+        if self._problem is not None:
+            return Sampling.FAILED
+        return Sampling.REDUCED if now_s < self._reduced_until_s else Sampling.FULL
+
+    def looks_per_minute(self, now_s: float) -> int:
+        """How many pictures were looked at within the last minute."""
+        self._looks = [at_s for at_s in self._looks if now_s - at_s < 60.0]
+        return len(self._looks)
+
+    # --- pictures come ------------------------------------------------------------------------------------------------
+
+    def push(self, unit: AccessUnit, *, is_sub: bool) -> None:
+        """The next picture of the stream that is looked at."""
+        if is_sub is not self._is_sub:
+            self._begin(is_sub=is_sub)
+        at_s = self._instants.of(unit)
+        suspicious = self._gate.take(len(unit.data), unit.is_key, at_s)
+        if unit.is_key:
+            self._new_group(unit, at_s, suspicious=suspicious)
+        elif self._group and not self._is_cut:
+            self._group.append(unit)
+            self._at_s.append(at_s)
+            self._group_bytes += len(unit.data)
+            self._is_cut = len(self._group) > _GROUP_UNITS or self._group_bytes > _GROUP_BYTES
+        if suspicious and not self._is_cut and self._may_be_seen_in_full(unit, at_s):
+            self._wanted = len(self._group)
+            if self._is_left:
+                # The keyframe was looked at by itself: the group is decoded from there once more.
+                self._next, self._is_left = 0, False
+        if self._wanted > self._next and at_s >= self._banned_until_s:
+            self._wants(self)
+
+    def _new_group(self, unit: AccessUnit, at_s: float, *, suspicious: bool) -> None:
+        if self._wanted > self._next:
+            self._reduced(at_s)
+        self._group, self._at_s, self._group_bytes, self._is_cut = [unit], [at_s], len(unit.data), False
+        self._next = self._wanted = 0
+        self._is_left = False
+        if suspicious or at_s - self._wanted_key_s >= _BEAT_S - 0.5:
+            self._wanted, self._wanted_key_s = 1, at_s
+
+    def _may_be_seen_in_full(self, unit: AccessUnit, at_s: float) -> bool:
+        if self._is_sub:
+            return True
+        if unit.video.width * unit.video.height > _MOST_BURST_PIXELS:
+            return False
+        if at_s - self._burst_s >= _BURST_EVERY_S and not self._moving:
+            self._burst_s = at_s
+        return at_s - self._burst_s < _BURST_S
+
+    @property
+    def has_work(self) -> bool:
+        """Something is to be decoded."""
+        return self._wanted > self._next
+
+    def job(self, now_s: float) -> Job:
+        """What is to be decoded now; it counts as done."""
+        begins = self._next == 0
+        part = slice(self._next, self._wanted)
+        if not begins and now_s - self._at_s[self._next] > _LATE_S:
+            self._reduced(now_s)
+        self._next = self._wanted
+        self.served_s = now_s
+        self._is_left = begins and self._wanted == 1
+        return Job(self.camera_id, tuple(self._group[part]), tuple(self._at_s[part]), begins, self._is_left, _EVERY_S)
+
+    # --- what was seen ------------------------------------------------------------------------------------------------
+
+    def answered(self, answer: Answer, now_s: float) -> None:
+        """What was seen in them."""
+        if answer.is_lost:
+            # From the keyframe on once more, if somebody still wants it.
+            self._next = 0
+        if answer.looks:
+            self._problem, self._bans = None, 0
+        elif answer.problem is not None:
+            self._problem = answer.problem
+        for look in answer.looks:
+            self._looks.append(now_s)
+            self._moving = look.motion.moving
+            self._gate.seen(look.motion.moving, look.motion.suspicious, look.at_s)
+            self._told.looked(look)
+            for seen in self._observer.take(look):
+                self._told.seen(seen)
+        self._tell(now_s)
+
+    def killed(self, now_s: float) -> None:
+        """The process died of its pictures: they are left alone for a while, longer each time."""
+        self._bans += 1
+        self._banned_until_s = now_s + min(3_600.0, 30.0 * 2**self._bans)
+        self._problem = "its pictures made the decoder end; it is tried again later"
+        self._tell(now_s)
+
+    def restarted(self) -> None:
+        """Another process begins: it knows nothing of the group."""
+        self.is_told = False
+        self._next = self._wanted = 0
+        self._wanted_key_s = float("-inf")
+
+    def blind(self, now_s: float, kinds: tuple[str, ...] | None = None) -> None:
+        """There are no pictures any more: what lasts of these kinds (all, if none are named) ends."""
+        self._begin(is_sub=None)
+        for seen in self._observer.end(kinds):
+            self._told.seen(seen)
+        self._moving = False
+        self._tell(now_s)
+
+    def change(self, settings: EyeSettings, now_s: float) -> None:
+        """It is to be looked at otherwise from now on."""
+        self.blind(now_s)
+        self.settings, self._observer = settings, _observer(settings)
+        self.is_told = False
+
+    def _begin(self, *, is_sub: bool | None) -> None:
+        self._is_sub = is_sub
+        self._gate, self._instants = Gate(), Instants()
+        self._group: list[AccessUnit] = []
+        self._at_s: list[float] = []
+        self._group_bytes, self._is_cut = 0, False
+        self._next = self._wanted = 0
+        self._is_left = False
+        self._wanted_key_s = self._burst_s = float("-inf")
+
+    def _reduced(self, at_s: float) -> None:
+        self._reduced_until_s = at_s + _REDUCED_FOR_S
+
+    def _tell(self, now_s: float) -> None:
+        state = (self.sampling(now_s), self._problem, self.lasting)
+        if state != self._state:
+            self._state = state
+            self._told.changed()
+
+
+def _observer(settings: EyeSettings) -> Observer:
+    return Observer(settings.motion.hold_s, has_zones=bool(settings.motion.zones))
