@@ -6,13 +6,14 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..cause import Cause
 from ..clock import EARLIEST_US
 from ..media.cmaf import Group
 from ..utc import SECOND_US, to_text
+from .activity import ActivitySecond
 from .layout import SET_ASIDE
 from .notes import Note, write_note
 from .place import Place
@@ -110,6 +111,9 @@ class CameraArchive:
     def note(self, note: Observation | ClockEvent) -> None:
         """Something that belongs beside the footage."""
         self._place.disk.run(self._work, note)
+
+    def activity(self, seconds: Sequence[ActivitySecond]) -> None:
+        """How much moved in seconds that were looked at, by their time; never waits."""
 
     async def run(self) -> None:
         """Writes what is handed over, until cancelled. What the disk refuses is tried again and again."""

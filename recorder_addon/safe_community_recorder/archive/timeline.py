@@ -32,11 +32,19 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What vision saw, from … to, by its kind (motion)."""
+    """What vision saw, from … to, by its kind (motion, covered, …): camera, start, kind and zone tell it from others.
+
+    `score` says from 0 to 1 how sure that is, `zone` where it was if the camera has zones, `still_us` which picture
+    shows it best. While it is `lasting`, its end is that so far.
+    """
 
     start_us: int
     end_us: int
     kind: str
+    score: float = 1.0
+    zone: str | None = None
+    still_us: int | None = None
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
