@@ -44,10 +44,9 @@ class GroupDecoder:
         decoder = cast("av.VideoCodecContext", av.CodecContext.create(CODECS[codec].libav_name, "r"))
         decoder.extradata = configuration
         decoder.thread_count = 1
-        decoder.options = {"max_pixels": str(MOST_PIXELS), "flags2": "fast"}
-        decoder.flags |= av.codec.context.Flags.low_delay
+        decoder.options = {"max_pixels": str(MOST_PIXELS)}
         if only_key:
-            decoder.skip_loop_filter = "ALL"
+            decoder.options |= {"skip_loop_filter": "all", "flags2": "+fast"}
         self._decoder = decoder
         self._taken = 0
         self._reformatter = VideoReformatter()

@@ -11,8 +11,8 @@ from ..vision.observer import Observer, Seen
 from .instants import Instants
 from .wording import Answer, Job
 
-# At rest a keyframe is looked at so often, or each if they come more seldom.
-_BEAT_S = 4.0
+# A keyframe that comes so little before its time is as good.
+_EARLY_S = 0.5
 # While something moves, pictures closer together than this tell nothing new.
 _EVERY_S = 0.11
 # Where there is no sub-stream, the main stream is decoded for so long to see what made its pictures larger …
@@ -132,7 +132,7 @@ class Watch:
         self._group, self._at_s, self._group_bytes, self._is_cut = [unit], [at_s], len(unit.data), False
         self._next = self._wanted = 0
         self._is_left = False
-        if suspicious or at_s - self._wanted_key_s >= _BEAT_S - 0.5:
+        if suspicious or at_s - self._wanted_key_s >= self._gate.beat_s - _EARLY_S:
             self._wanted, self._wanted_key_s = 1, at_s
 
     def _may_be_seen_in_full(self, unit: AccessUnit, at_s: float) -> bool:
