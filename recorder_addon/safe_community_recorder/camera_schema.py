@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 import voluptuous as vol
 
+from .areas import AreaError, area_of
+
 BYTES = {"MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
 _SOURCES = ("auto", "native", "libav")
+_MOST_ZONES = 16
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https")
 
 
@@ -101,6 +104,49 @@ def _reserve(value: object) -> tuple[int | None, float]:
     raise vol.Invalid('"5 %" (0.1 to 50) or "20 GB" (MB, GB or TB; 1 MB to 1000 TB) was expected')
 
 
+def _share(value: object) -> float:
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?) ?%", value, re.ASCII) if isinstance(value, str) else None
+    if match is None or not 1 <= float(match[1]) <= 100:
+        raise vol.Invalid('"25 %" (1 to 100) was expected')
+    return float(match[1]) / 100
+
+
+def _whole(least: int, most: int) -> vol.All:
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise vol.Invalid(f"a whole number from {least} to {most} was expected")
+        return value
+
+    return vol.All(check)
+
+
+def _area(value: object) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, list):
+        raise vol.Invalid("a list of points was expected, such as [[0, 0], [0.5, 0], [0.5, 1]]")
+    try:
+        return area_of([_point(number, point) for number, point in enumerate(value)])
+    except AreaError as error:
+        raise vol.Invalid(error.reason, [] if error.point is None else [error.point]) from error
+
+
+def _point(number: int, value: object) -> tuple[float, float]:
+    match value:
+        case [int() | float() as x, int() | float() as y] if not isinstance(x, bool) and not isinstance(y, bool):
+            return x, y
+    raise vol.Invalid("a point was expected: [x, y], each from 0 (left, top) to 1", [number])
+
+
+def _zones(value: list[dict[str, object]]) -> list[dict[str, object]]:
+    for number, zone in enumerate(value):
+        if zone["id"] in (former["id"] for former in value[:number]):
+            raise vol.Invalid(f"the zone {zone['id']} is there twice", [number])
+    return value
+
+
+def _at_most(count: int) -> vol.Length:
+    return vol.Length(max=count, msg=f"at most {count} were expected")
+
+
 def _time_zone(value: object) -> zoneinfo.ZoneInfo:
     # zoneinfo would look for a file of that name, whatever else the file is.
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z]\w*(?:[/+-]\w+)*", value, re.ASCII):
@@ -122,6 +168,20 @@ _ID = vol.All(_is_text, vol.Match(r"^[a-z0-9][a-z0-9-]{0,63}\Z", msg="1 to 64 of
 _NAME = _text(100)
 _PROSE = _text(1_000)
 
+ZONE_KEYS: dict[vol.Marker, object] = {
+    vol.Required("id"): _ID,
+    vol.Optional("name"): _NAME,
+    vol.Required("area"): _area,
+}
+CAMERA_VISION_KEYS: dict[vol.Marker, object] = {
+    vol.Optional("enabled"): _is_true,
+    vol.Optional("sensitivity"): _whole(1, 9),
+    vol.Optional("zones"): vol.All([ZONE_KEYS], _at_most(_MOST_ZONES), _zones),
+    vol.Optional("ignore"): vol.All([_area], _at_most(_MOST_ZONES)),
+    vol.Optional("minimum_s"): _number(0.2, 60, "seconds"),
+    vol.Optional("tampering"): _is_true,
+}
+VISION_KEYS: dict[vol.Marker, object] = {vol.Optional("cpu"): _share}
 ELDERSHIP_KEYS: dict[vol.Marker, object] = {vol.Required("id"): _ID, vol.Required("name"): _NAME}
 CAMERA_KEYS: dict[vol.Marker, object] = {
     vol.Required("id"): _ID,
@@ -134,6 +194,7 @@ CAMERA_KEYS: dict[vol.Marker, object] = {
     vol.Optional("audio", default=False): _is_true,
     vol.Optional("audio_justification"): _PROSE,
     vol.Optional("paused", default=False): _is_true,
+    vol.Optional("vision"): CAMERA_VISION_KEYS,
     vol.Optional("source", default="auto"): _source,
     vol.Optional("certificate"): _certificate,
     vol.Optional("purpose"): _PROSE,
@@ -155,6 +216,7 @@ FILE_KEYS: dict[vol.Marker, object] = {
     vol.Required("elderships"): [ELDERSHIP_KEYS],
     vol.Required("cameras"): [CAMERA_KEYS],
     vol.Optional("storage"): STORAGE_KEYS,
+    vol.Optional("vision"): VISION_KEYS,
 }
 CAMERA = vol.Schema(CAMERA_KEYS)
 FILE = vol.Schema(FILE_KEYS)

@@ -1,9 +1,10 @@
 """What differs between two states of the camera file, for people to read. Never an address: it may hold a password."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from zlib import crc32
 
-from .config import Camera, Config
+from .config import Camera, Config, VisionRules
 
 type Told = str | float | bool | None
 type Change = list[Told]
@@ -52,13 +53,31 @@ def _entry(camera: Camera | None) -> dict[str, Told]:
         "source": camera.source,
         "certificate": camera.certificate,
     }
-    return told | {name: str(value) for name, value in camera.processing.as_dict().items()}
+    told |= {name: str(value) for name, value in camera.processing.as_dict().items()}
+    return told | _vision(camera.vision)
+
+
+def _vision(rules: VisionRules) -> dict[str, Told]:
+    """Of areas how many there are, and by what one sees that they are others."""
+    return {
+        "vision enabled": rules.enabled,
+        "vision sensitivity": rules.sensitivity,
+        "vision minimum_s": rules.minimum_s,
+        "vision tampering": rules.tampering,
+        "vision zones": _counted([*rules.zones, *rules.names], len(rules.zones)),
+        "vision ignore": _counted(rules.ignore, len(rules.ignore)),
+    }
+
+
+def _counted(areas: Sequence[object], count: int) -> Told:
+    return f"{count} ({crc32(repr(areas).encode()):08x})" if areas else 0
 
 
 def _settings(config: Config) -> dict[str, Told]:
     told: dict[str, Told] = {"name": config.name, "time_zone": config.time_zone.key}
     told |= {f"eldership {eldership.id}": eldership.name for eldership in config.elderships}
-    return told | {f"storage {field.name}": getattr(config.storage, field.name) for field in fields(config.storage)}
+    told |= {f"storage {field.name}": getattr(config.storage, field.name) for field in fields(config.storage)}
+    return told | {"vision cpu_fraction": config.vision.cpu_fraction}
 
 
 def _different(before: Mapping[str, Told], after: Mapping[str, Told]) -> dict[str, Change]:

@@ -12,9 +12,10 @@ import voluptuous as vol
 from . import camera_schema, strict_yaml
 from .archive.retention import Storage
 from .strict_yaml import Document, YamlError
+from .vision.zones import Polygon, Zone
 
 _LONGEST_UNJUSTIFIED_DAYS = 30
-_ORDER = [str(key) for key in (*camera_schema.FILE_KEYS, *camera_schema.CAMERA_KEYS)]
+_ORDER = [str(key) for key in (*camera_schema.FILE_KEYS, *camera_schema.CAMERA_KEYS, *camera_schema.ZONE_KEYS)]
 
 CAMERA_KEYS = tuple(str(key) for key in camera_schema.CAMERA_KEYS)
 
@@ -88,6 +89,46 @@ class Processing:
 
 
 @dataclass(frozen=True, slots=True)
+class VisionRules:
+    """How a camera is looked at: whether at all; from sensitivity 1 (what is large and clear) to 9 (the slightest).
+
+    Without zones the whole picture counts, in any case without the areas to ignore. What moves for less than
+    `minimum_s` does not. `names` are what people call the zones, by id.
+    """
+
+    enabled: bool = True
+    sensitivity: int = 5
+    zones: tuple[Zone, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
+    minimum_s: float = 0.6
+    tampering: bool = True
+    names: tuple[tuple[str, str], ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """What differs from the default, by its key in the camera file."""
+        names, usual = dict(self.names), VisionRules()
+        simple = ("enabled", "sensitivity", "minimum_s", "tampering")
+        told: dict[str, object] = {
+            key: getattr(self, key) for key in simple if getattr(self, key) != getattr(usual, key)
+        }
+        if self.zones:
+            told["zones"] = [
+                {"id": zone.id} | ({"name": names[zone.id]} if zone.id in names else {}) | {"area": _pairs(zone.area)}
+                for zone in self.zones
+            ]
+        if self.ignore:
+            told["ignore"] = [_pairs(area) for area in self.ignore]
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class VisionBudget:
+    """How much of the machine's processors looking at all cameras may take."""
+
+    cpu_fraction: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """One camera as the file describes it. The addresses may hold a password: they are never shown.
 
@@ -106,6 +147,7 @@ class Camera:
     source: Literal["auto", "native", "libav"] = "auto"
     certificate: str | None = None
     processing: Processing = Processing()
+    vision: VisionRules = VisionRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +159,7 @@ class Config:
     elderships: tuple[Eldership, ...]
     cameras: tuple[Camera, ...]
     storage: Storage
+    vision: VisionBudget = VisionBudget()
 
     def retention_days(self, camera_id: str) -> float:
         """Days a camera's footage is kept; the default for a camera that is no longer in the file."""
@@ -206,6 +249,7 @@ def _build(valid: Mapping[str, Any]) -> Config:
         tuple(elderships.values()),
         tuple(cameras.values()),
         _storage(valid.get("storage", {})),
+        VisionBudget(**({"cpu_fraction": valid["vision"]["cpu"]} if "cpu" in valid.get("vision", {}) else {})),
     )
 
 
@@ -233,6 +277,18 @@ def _camera(entry: Mapping[str, Any], elderships: Mapping[str, Eldership]) -> Ca
         entry["source"],
         entry.get("certificate"),
         Processing(**{name: entry.get(name) for name in Processing.__dataclass_fields__}),
+        _vision(entry.get("vision", {})),
+    )
+
+
+def _vision(values: Mapping[str, Any]) -> VisionRules:
+    zones = values.get("zones", [])
+    simple = {name: values[name] for name in ("enabled", "sensitivity", "minimum_s", "tampering") if name in values}
+    return VisionRules(
+        **simple,
+        zones=tuple(Zone(zone["id"], zone["area"]) for zone in zones),
+        ignore=tuple(values.get("ignore", [])),
+        names=tuple((zone["id"], zone["name"]) for zone in zones if "name" in zone),
     )
 
 
@@ -246,6 +302,10 @@ def _storage(values: Mapping[str, Any]) -> Storage:
         reserve_fraction=reserve_fraction,
         memory_s=float(values.get("memory_s", 30)),
     )
+
+
+def _pairs(area: Polygon) -> list[list[float]]:
+    return [list(point) for point in area]
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -274,13 +334,16 @@ def _located(error: vol.Invalid, document: Document | None) -> ConfigError:
 
 
 def _unknown(path: Sequence[str | int]) -> str:
-    kinds = {
-        "elderships": camera_schema.ELDERSHIP_KEYS,
-        "cameras": camera_schema.CAMERA_KEYS,
-        "storage": camera_schema.STORAGE_KEYS,
+    places: dict[tuple[str, ...], Iterable[object]] = {
+        (): camera_schema.FILE_KEYS,
+        ("elderships",): camera_schema.ELDERSHIP_KEYS,
+        ("cameras",): camera_schema.CAMERA_KEYS,
+        ("cameras", "vision"): camera_schema.CAMERA_VISION_KEYS,
+        ("cameras", "vision", "zones"): camera_schema.ZONE_KEYS,
+        ("storage",): camera_schema.STORAGE_KEYS,
+        ("vision",): camera_schema.VISION_KEYS,
     }
-    inside = camera_schema.FILE_KEYS if len(path) == 1 else kinds.get(str(path[0]), camera_schema.CAMERA_KEYS)
-    known = [str(key) for key in inside]
+    known = [str(key) for key in places[tuple(str(part) for part in path[:-1] if isinstance(part, str))]]
     near = camera_schema.nearest(str(path[-1]), known)
     return f"this key is unknown{near or '; known are ' + ', '.join(known)}"
 

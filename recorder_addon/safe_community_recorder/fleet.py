@@ -87,6 +87,8 @@ class Fleet:
         processing = {name: str(value) for name, value in camera.processing.as_dict().items()}
         if camera.certificate is not None:
             entry["certificate"] = camera.certificate
+        if vision := camera.vision.as_dict():
+            entry["vision"] = vision
         return entry | {"audio": camera.audio, "paused": camera.paused, "source": camera.source} | processing
 
     def begin(self) -> None:

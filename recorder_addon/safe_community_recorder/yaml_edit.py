@@ -188,6 +188,10 @@ def _scalar(value: object, *, flow: bool) -> str:
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, dict):
+        return _flow(value)
+    if isinstance(value, list):
+        return f"[{', '.join(_scalar(each, flow=True) for each in value)}]"
     if not isinstance(value, str):
         raise YamlError(f"text, number, date, true or false was expected, not {type(value).__name__}")
     plain = _PLAIN_WORDS.fullmatch(value) or (not flow and ": " not in value and _PLAIN.fullmatch(value))

@@ -317,6 +317,18 @@ def test_what_changed_is_told_without_addresses() -> None:
     assert camera_changes(None, camera)["eldership"] == [None, "pabirze"]
 
 
+def test_of_zones_that_change_it_is_told_how_many_there_are_and_that_they_are_others() -> None:
+    text = CAMERA_FILE.format(password="p", path="main", purpose="Safety")
+    zone = "vision: {zones: [{id: door, area: [[0, 0], [1, 0], [1, 1]]}]}"
+    zoned = text.replace("purpose:", f"{zone}, purpose:")
+    plain, one, moved = (config.parse(each) for each in (text, zoned, zoned.replace("[1, 1]", "[0, 1]")))
+    (((key, (before, after)),),) = (change.items() for change in cameras_changes(plain, one).values())
+    assert (key, before, str(after)[:4]) == ("vision zones", 0, "1 (")
+    ((before, after),) = cameras_changes(one, moved)["stop"].values()
+    assert (str(before)[:3], str(after)[:3], before == after) == ("1 (", "1 (", False)
+    assert settings_changes(plain, config.parse(text + "vision: {cpu: 50 %}\n")) == {"vision cpu_fraction": [0.25, 0.5]}
+
+
 # --- who asks ---------------------------------------------------------------------------------------------------------
 
 

@@ -136,6 +136,15 @@ ENTRIES = st.fixed_dictionaries(
         "purpose": PROSE,
         "review": st.dates().map(date.isoformat),
         "paused": st.booleans(),
+        "vision": st.fixed_dictionaries(
+            {},
+            optional={
+                "sensitivity": st.integers(1, 9),
+                "tampering": st.booleans(),
+                "zones": st.just([{"id": "door", "name": "Durys, dešinė", "area": [[0, 0], [0.25, 0], [1, 1.0]]}]),
+                "ignore": st.just([[[0.5, 0.5], [1, 0.5], [1, 1], [0.5, 1]]]),
+            },
+        ),
     },
 )
 
@@ -156,6 +165,9 @@ def test_whatever_the_entry_says_the_file_says_it_afterwards_and_no_other_camera
         assert camera.id == camera_id or cameras[camera.id] == camera
     changed = cameras.pop(camera_id)
     assert (changed.name, changed.paused) == (entry["name"].strip(), entry.get("paused", False))
+    said, vision = changed.vision.as_dict(), entry.get("vision", {})
+    assert {**vision, **said} == vision
+    assert {key for key in vision if key not in said and vision[key] not in (5, True)} == set()
     assert changed.processing.purpose == (entry["purpose"].strip() if "purpose" in entry else None)
     assert got == replace(was, cameras=got.cameras)
     for comment in ("# on the pole", "# as on the map", "# Its address:", "# Bought in 2025.", "# The end."):
