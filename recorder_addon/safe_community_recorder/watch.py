@@ -67,7 +67,7 @@ class Watch:
             self._forget = False
             self._detector.forget()
         gray = to_gray(decode_keyframe(unit.video, unit.nals), WIDTH, HEIGHT)
-        return self._detector.observe(gray, unit.arrival_us / SECOND_US)
+        return self._detector.observe(gray, unit.arrival_us / SECOND_US).moving
 
     def blind(self) -> None:
         """The camera is gone: nothing moves that anybody could see."""
