@@ -13,6 +13,7 @@ import pytest
 
 from safe_community_recorder import utc
 from safe_community_recorder.audit import files
+from safe_community_recorder.audit.log import AuditLog
 from safe_community_recorder.audit.reading import Wanted, every
 from safe_community_recorder.audit.record import Noted
 from safe_community_recorder.audit.verification import verify
@@ -45,6 +46,17 @@ def test_the_audit_log_goes_on_after_a_restart_and_a_power_cut(written: Written)
     assert written.events == ["one", "audit_torn", "two", "three"]
     (torn,) = every(written.data, Wanted(event="audit_torn"))
     assert torn.content["details"] == {"bytes": 17}
+
+
+def test_the_recorder_and_a_command_write_in_turn_and_nothing_is_wrong(written: Written) -> None:
+    command = AuditLog(written.data)
+    for number in range(3):
+        written.write(f"recorder {number}")
+        command.append(f"command {number}", {"actor": "command line"})
+    written.write("recorder 3")
+    command.close()
+    assert verify(written.data) == []
+    assert written.events == [f"{who} {n}" for n in range(3) for who in ("recorder", "command")] + ["recorder 3"]
 
 
 def test_a_torn_record_is_told_of_even_if_the_disk_is_full_at_first(

@@ -95,7 +95,7 @@ def snapshot(data: Path) -> Iterator[Snapshot]:
             for file in listed:
                 stream = opened.enter_context(open(file.path, "rb"))
                 files.append((file, stream, os.fstat(stream.fileno()).st_size))
-            head = None if head_file is None else _head(head_file)
+            head = None if head_file is None else head_of(head_file)
         yield Snapshot(files, head, monthly or head is not None)
 
 
@@ -112,7 +112,7 @@ def writing(data: Path) -> Iterator[int]:
 def read_head(data: Path) -> Noted | None:
     """The last record that was written; None if nothing says it. Raises OSError."""
     with _head_file(data, os.O_RDONLY) as head_file:
-        return None if head_file is None else _head(head_file)
+        return None if head_file is None else head_of(head_file)
 
 
 def write_head(head_file: int, head: Noted) -> None:
@@ -180,7 +180,8 @@ def _head_file(data: Path, flags: int) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _head(head_file: int) -> Noted | None:
+def head_of(head_file: int) -> Noted | None:
+    """The last record that was written; None if nothing says it."""
     try:
         content = json.loads(os.pread(head_file, _HEAD_BYTES, 0))
         return Noted(int(content["number"]), str(content["hash"]))

@@ -150,8 +150,12 @@ class AuditLog:
         return list(wanted[len(those) :])
 
     def _resume(self, head_file: int) -> None:
-        """Finds out where the log ends. What a power cut tore is cut off, what somebody took away is missed: told."""
-        if self._last is not None:
+        """Finds out where the log ends. What a power cut tore is cut off, what somebody took away is missed: told.
+
+        A command of the same recorder may have written since (`vision`): the head says so.
+        """
+        head = files.head_of(head_file)
+        if self._last is not None and (head is None or head.number <= self._last.number):
             return
         folder = files.directory(self._data)
         former.take_over(self._data, head_file)
@@ -160,7 +164,7 @@ class AuditLog:
             sync_directory(self._data)
         self._file, last, torn_bytes = _end(folder)
         self._torn_bytes += torn_bytes
-        head = files.read_head(self._data)
+        head = files.head_of(head_file)
         self._last = last
         if self._torn_bytes:
             self._tell("audit_torn", {"bytes": self._torn_bytes}, head_file)
