@@ -76,7 +76,7 @@ class GroupDecoder:
             if frame.is_corrupt:
                 continue
             index = self._taken - 1 if frame.pts is None else frame.pts
-            yield Picture(index, self._gray(frame), _colour(frame) if index == 0 else None)
+            yield Picture(index, self._gray(frame), colour_of(frame) if index == 0 else None)
 
     def _gray(self, frame: av.VideoFrame) -> Gray:
         try:
@@ -89,7 +89,7 @@ class GroupDecoder:
         return cast("Gray", scaled.to_ndarray())
 
 
-def _colour(frame: av.VideoFrame) -> float | None:
+def colour_of(frame: av.VideoFrame) -> float | None:
     """Levels by which chroma differs from neutral on average; None for what is not planar with 8 bits."""
     if frame.format.name not in {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"}:
         return 0.0 if frame.format.name.startswith("gray") else None
