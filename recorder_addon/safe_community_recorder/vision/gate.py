@@ -1,256 +1,205 @@
-"""Decides from the sizes of the coded pictures that pass anyway when a camera's pictures are to be decoded.
+"""Decides from the sizes of the coded pictures that pass anyway which pictures of a camera are to be decoded.
 
-A coded picture that only says what changed is small while nothing does. What small means is learned for each camera:
-a level that follows light and weather, an offset for each place in the group (the first picture behind a keyframe,
-B-pictures), and how far sizes stray. Evidence that they are larger than that is summed up (CUSUM: Page, Biometrika 41,
-1954), so that one large picture counts as much as several that are a little too large.
+At rest that is a keyframe now and then. When sizes speak against quiet (`gate_sizes`), one picture amid its group is
+looked at: a probe. When a look finds something suspicious, or sizes leave no doubt, the gate opens: all pictures are
+looked at until looks say that nothing moves.
 
-How much evidence is enough is not fixed. Looks that find nothing make it more, time makes it less, so that looking in
-vain takes a settled share of the time: the gate is always as alert as that share allows. Movement that sizes did not
-announce makes the share larger.
+How much evidence a probe takes is not fixed. Probes in vain make it more, time makes it less, so that they come at a
+settled pace: the gate is always as alert as that pace allows. Where sizes tell little (noise is coded, or something
+moved that they did not announce) there is a look every two seconds at least, whatever they say.
 """
 
-from math import log2
-
-# Added to every size, so that a few bytes more or less in a picture that says "nothing changed" mean nothing.
-_HEAD_BYTES = 48
-# Places in a group: its first pictures by themselves, the others in turn (twelve: patterns of 2, 3 and 4 pictures).
-_FIRST = 8
-_IN_TURN = 12
-_PLACES = _FIRST + _IN_TURN
+from .gate_sizes import Sizes
 
 _WARM_UP_S = 10.0
-_LEVEL_S = 20.0
-_SPREAD_S = 60.0
-_SHORT_S = 1.0
-_LEAST_SPREAD = 0.03
-_FIRST_SPREAD = 0.25
-_ALLOWANCE = 0.5
-_MOST_EVIDENCE = 6.0
-_MOST_STEPS = 3.0
+_BEAT_S = 4.0
+_CAREFUL_BEAT_S = 2.0
+# It stays careful for so long after sizes have said nothing of something that moved.
+_CAREFUL_FOR_S = 1_800.0
 
-_LEAST_ENOUGH = 4.0
-_FIRST_ENOUGH = 8.0
-_MOST_ENOUGH = 20.0
-# How fast enough becomes more while looks are in vain, in e-folds a second.
-_RISE = 0.12
-_SHARES = (0.04, 0.10, 0.25, 1.0)
-_SHARE_LASTS_S = 1_800.0
+_OPEN_EVERY_S = 0.11
+_PROBE_EVERY_S = 1.0
+_LEAST_ENOUGH = 3.0
+_FIRST_ENOUGH = 6.0
+_MOST_ENOUGH = 40.0
+# A probe in vain makes enough so much more, and so many seconds take it back.
+_RISE = 1.35
+_PROBES_S = 10.0
+# That much more than enough for a probe leaves no doubt.
+_NO_DOUBT = 4.0
 
-_QUIET_AFTER_S = 0.8
-_TAUGHT_AFTER_S = 2.0
+# Sizes may need so long to say what a look has said.
+_AT_ONCE_S = 1.5
+_QUIET_S = 0.8
+_TAUGHT_S = 2.0
 _HOLD_S = 2.5
 _NO_LOOKS_S = 6.0
-_KEY_STEP = 0.06
-_BEATS_S = (4.0, 2.0, 1.0, 1.0)
-_FAR = float("-inf")
+# What stays suspicious for so long and never moves is weather; then suspicion alone opens nothing for a while.
+_WEATHER_S = 4.0
+_LEAST_DEAF_S = 8.0
+_MOST_DEAF_S = 60.0
+_LONGEST_GAP_S = 2.0
+_USUAL_GAP_S = 0.1
+_NEVER = float("-inf")
 
 
 class Gate:
-    """One stream's sizes. `take` is called for every coded picture, `seen` for every one that was looked at."""
+    """One stream. `take` is called for every coded picture, `seen` for every picture that was looked at."""
 
     __slots__ = (
         "_began_s",
-        "_confirmed",
+        "_deaf_s",
+        "_deaf_until_s",
         "_enough",
-        "_evidence",
+        "_group_s",
         "_high_s",
+        "_is_confirmed",
+        "_is_moving",
+        "_is_new",
         "_is_open",
-        "_key_level",
-        "_key_spread",
-        "_keys",
+        "_is_size",
         "_last_s",
-        "_level",
         "_lively_s",
         "_looked_s",
         "_missed_s",
-        "_offsets",
-        "_opened_by_size",
         "_opened_s",
-        "_place",
+        "_probed_s",
         "_quiet_since_s",
-        "_share",
-        "_short",
-        "_spread",
-        "_visits",
+        "_sizes",
+        "every_s",
     )
 
     def __init__(self) -> None:
-        self._began_s = _FAR
-        self._last_s = _FAR
-        self._level = 0.0
-        self._spread = _FIRST_SPREAD
-        self._short = 0.0
-        self._offsets = [0.0] * _PLACES
-        self._visits = [0] * _PLACES
-        self._place = -1
-        self._keys = 0
-        self._key_level = 0.0
-        self._key_spread = 0.1
-        self._evidence = 0.0
+        self._sizes = Sizes()
+        self.every_s = _OPEN_EVERY_S
+        """How close together looks are wanted when `take` has just said True."""
+        self._began_s = self._last_s = self._group_s = _NEVER
         self._enough = _FIRST_ENOUGH
-        self._high_s = _FAR
         self._is_open = True
-        self._opened_s = _FAR
-        self._opened_by_size = True
-        self._confirmed = False
-        self._quiet_since_s = _FAR
-        self._lively_s = _FAR
-        self._looked_s = _FAR
-        self._share = 0
-        self._missed_s = _FAR
+        self._is_size = True
+        self._is_confirmed = self._is_new = self._is_moving = False
+        self._opened_s = self._high_s = self._probed_s = _NEVER
+        self._looked_s = self._lively_s = self._quiet_since_s = self._missed_s = _NEVER
+        self._deaf_s = _LEAST_DEAF_S
+        self._deaf_until_s = _NEVER
 
     @property
     def informative(self) -> bool:
-        """False while the sizes of this stream say too little of what happens: then it is looked at in full."""
-        return self._share < len(_SHARES) - 1
+        """False while sizes tell little of what happens."""
+        return not self._sizes.is_noisy and self._last_s - self._missed_s > _CAREFUL_FOR_S
 
     @property
     def beat_s(self) -> float:
-        """So often a keyframe is to be looked at, whatever the sizes say."""
-        return _BEATS_S[self._share]
+        """So often a keyframe is to be looked at, whatever sizes say."""
+        return _BEAT_S if self.informative else _CAREFUL_BEAT_S
 
     def take(self, size_bytes: int, is_key: bool, at_s: float) -> bool:
-        """Every passing picture: True while all of them are to be looked at, from the present group's keyframe on.
+        """Every passing picture: True if what came since the keyframe is to be decoded, with looks `every_s` apart.
 
         `at_s` is on any steady clock, in the order of decoding.
         """
         passed_s = at_s - self._last_s
-        self._last_s = at_s
-        if not 0.0 < passed_s < 2.0:
-            if self._began_s == _FAR:
+        if not 0.0 < passed_s < _LONGEST_GAP_S:
+            if self._began_s == _NEVER:
                 self._began_s = self._opened_s = at_s
-                self._level = log2(size_bytes + _HEAD_BYTES)
-            passed_s = 0.04
-        amount = log2(size_bytes + _HEAD_BYTES)
+            passed_s = _USUAL_GAP_S
+        self._last_s = at_s
+        is_open = self._is_open
         if is_key:
-            self._place = -1
-            self._take_key(amount, at_s)
+            self._group_s = at_s
+            evidence = self._sizes.take_key(size_bytes)
         else:
-            self._place = place = self._place + 1
-            if place >= _PLACES:
-                self._place = place = _FIRST
-            above = amount - self._level - self._offsets[place]
-            spread = self._spread
-            steps = above / spread - _ALLOWANCE
-            evidence = self._evidence + (min(steps, _MOST_EVIDENCE))
-            self._evidence = max(0.0, evidence)
-            self._short += (above - self._short) * (min(_SHORT_S, passed_s))
-            if evidence > self._enough:
-                self._evidence = self._enough
-                self._high_s = at_s
-                if not self._is_open:
-                    self._open(at_s, by_size=True)
-            if not self._is_open or not self._confirmed:
-                self._learn(above, place, passed_s)
-        if self._is_open:
-            self._may_close(at_s, passed_s)
-        else:
-            enough = self._enough * (1.0 - _RISE * _SHARES[self._share] * passed_s)
-            self._enough = max(_LEAST_ENOUGH, enough)
-        return self._is_open
+            learn = not self._is_moving and (not is_open or at_s - self._began_s < _WARM_UP_S)
+            evidence = self._sizes.take(size_bytes, passed_s, learn=learn)
+        if evidence > self._enough:
+            self._high_s = at_s
+            if is_open:
+                self._sizes.evidence = self._enough
+                if at_s - self._opened_s < _AT_ONCE_S:
+                    self._is_size = True
+        if is_open:
+            self._may_close(at_s)
+            return self._is_open
+        self._enough = max(_LEAST_ENOUGH, self._enough * (1.0 - (_RISE - 1.0) / _PROBES_S * passed_s))
+        return self._looks_closer(evidence, at_s)
 
     def seen(self, moving: bool, suspicious: bool, at_s: float) -> None:
         """What a look at a picture said."""
         self._looked_s = at_s
+        is_new = moving and not self._is_moving
+        self._is_moving = moving
         if suspicious:
             self._lively_s = at_s
         if moving or suspicious:
-            self._quiet_since_s = _FAR
-        elif self._quiet_since_s == _FAR:
+            self._quiet_since_s = _NEVER
+        elif self._quiet_since_s == _NEVER:
             self._quiet_since_s = at_s
-        if self._is_open:
-            if moving and not self._confirmed:
-                self._confirmed = True
-                if not self._opened_by_size:
-                    self._miss(at_s)
-        elif suspicious:
-            self._open(at_s, by_size=False)
-            if moving:
-                self._confirmed = True
-                self._miss(at_s)
+        if not self._is_open:
+            if is_new or (suspicious and at_s >= self._deaf_until_s):
+                self._open(at_s, by_size=at_s - self._high_s < _PROBE_EVERY_S)
+            elif at_s == self._probed_s:
+                self._in_vain()
+        if moving and not self._is_confirmed:
+            self._is_confirmed = True
+            self._deaf_s = _LEAST_DEAF_S
+            self._is_new = is_new
 
-    def _miss(self, at_s: float) -> None:
-        """Something moves, and sizes did not say so."""
-        if at_s - self._began_s < _WARM_UP_S:
-            return
-        self._enough = max(_LEAST_ENOUGH, self._enough * 0.6)
-        if at_s - self._missed_s < _SHARE_LASTS_S and self._share < len(_SHARES) - 1:
-            self._share += 1
-        self._missed_s = at_s
+    def _looks_closer(self, evidence: float, at_s: float) -> bool:
+        """While closed: whether this picture is to be looked at. Opens when sizes leave no doubt."""
+        since_s = at_s - max(self._looked_s, self._probed_s)
+        if evidence > self._enough:
+            if evidence > _NO_DOUBT * self._enough:
+                self._open(at_s, by_size=True)
+                return True
+        elif since_s < _CAREFUL_BEAT_S or self.informative:
+            return False
+        if since_s < _PROBE_EVERY_S:
+            return False
+        self._probed_s = at_s
+        self.every_s = max(_OPEN_EVERY_S, 0.9 * (at_s - max(self._looked_s, self._group_s)))
+        return True
+
+    def _in_vain(self) -> None:
+        """A probe found nothing."""
+        if self._probed_s - self._high_s < _PROBE_EVERY_S:
+            self._enough = min(_MOST_ENOUGH, self._enough * _RISE)
+        self._sizes.accept()
 
     def _open(self, at_s: float, *, by_size: bool) -> None:
         self._is_open = True
-        self._opened_by_size = by_size
+        self._is_size = by_size
+        self._is_confirmed = self._is_new = False
         self._opened_s = at_s
-        self._confirmed = False
-        self._quiet_since_s = _FAR
+        self._quiet_since_s = _NEVER
+        self.every_s = _OPEN_EVERY_S
 
-    def _may_close(self, at_s: float, passed_s: float) -> None:
-        if at_s - self._began_s < _WARM_UP_S or not self.informative:
-            if at_s - self._missed_s > _SHARE_LASTS_S and self._share:
-                self._share -= 1
-                self._missed_s = at_s
+    def _may_close(self, at_s: float) -> None:
+        if at_s - self._began_s < _WARM_UP_S:
             return
-        opened_s = at_s - self._opened_s
-        if not self._confirmed:
-            self._enough = min(_MOST_ENOUGH, self._enough * (1.0 + _RISE * passed_s))
-        is_high = at_s - self._high_s < _QUIET_AFTER_S
+        is_high = at_s - self._high_s < _QUIET_S
         if self._looked_s < self._opened_s:
             # Nobody has had the time to look.
-            if opened_s > _NO_LOOKS_S and not is_high:
+            if at_s - self._opened_s > _NO_LOOKS_S and not is_high:
                 self._close()
-            return
-        if self._quiet_since_s != _FAR:
+        elif self._quiet_since_s != _NEVER:
             quiet_s = self._looked_s - self._quiet_since_s
-            if quiet_s >= _TAUGHT_AFTER_S:
-                if is_high:
-                    # So large, and nothing moves: that is what quiet looks like now.
-                    self._level += self._short
-                    self._spread *= 1.2
-                    self._short = 0.0
+            if quiet_s >= _TAUGHT_S or (quiet_s >= _QUIET_S and not is_high):
                 self._close()
-            elif quiet_s >= _QUIET_AFTER_S and not is_high:
-                self._close()
-        elif not is_high and at_s - self._lively_s > _HOLD_S and at_s - self._high_s > _HOLD_S:
+        elif self._is_moving:
             # It counts as moving for a while after the last sign of it.
+            if at_s - max(self._lively_s, self._high_s) > _HOLD_S:
+                self._close()
+        elif not self._is_confirmed and self._looked_s - self._opened_s > _WEATHER_S:
+            self._deaf_until_s = at_s + self._deaf_s
+            self._deaf_s = min(_MOST_DEAF_S, 2.0 * self._deaf_s)
             self._close()
 
     def _close(self) -> None:
         self._is_open = False
-        self._evidence = 0.0
-        if self._share and self._last_s - self._missed_s > _SHARE_LASTS_S:
-            self._share -= 1
+        if not self._is_confirmed:
+            if self._is_size:
+                self._enough = min(_MOST_ENOUGH, self._enough * _RISE)
+            self._sizes.accept()
+        elif self._is_new and not self._is_size:
             self._missed_s = self._last_s
-
-    def _learn(self, above: float, place: int, passed_s: float) -> None:
-        spread = self._spread
-        most = _MOST_STEPS * spread
-        far = above if above > 0.0 else -above
-        if far > most:
-            far = most
-            above = most if above > 0.0 else -most
-        is_young = self._last_s - self._began_s < _WARM_UP_S
-        level_s = 2.0 if is_young else _LEVEL_S
-        self._level += above * (passed_s / level_s if passed_s < level_s else 1.0)
-        visits = self._visits[place]
-        if visits < 20:
-            self._visits[place] = visits + 1
-        self._offsets[place] += above / (visits + 2)
-        spread_s = 4.0 if is_young else _SPREAD_S
-        spread += (1.25 * far - spread) * (passed_s / spread_s)
-        self._spread = max(_LEAST_SPREAD, spread)
-
-    def _take_key(self, amount: float, at_s: float) -> None:
-        """A keyframe shows what is new in the picture, too, if less clearly."""
-        keys = self._keys
-        if keys == 0:
-            self._key_level = amount
-        away = amount - self._key_level
-        far = away if away > 0.0 else -away
-        if keys > 4 and far > 4.0 * self._key_spread + _KEY_STEP and not self._is_open:
-            self._open(at_s, by_size=True)
-        self._keys = keys + 1
-        weight = 0.2 if keys > 4 else 1.0 / (keys + 1)
-        self._key_level += away * weight
-        self._key_spread += (1.25 * min(far, 4.0 * self._key_spread + 0.01) - self._key_spread) * max(0.05, weight)
+        self._sizes.evidence = 0.0
