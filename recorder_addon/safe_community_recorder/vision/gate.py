@@ -44,9 +44,13 @@ _NEVER = float("-inf")
 
 
 class Gate:
-    """One stream. `take` is called for every coded picture, `seen` for every picture that was looked at."""
+    """One stream. `take` is called for every coded picture, `seen` for every picture that was looked at.
+
+    Where decoding is dear (a main stream) nothing is looked at `amid_groups` unless sizes ask for it.
+    """
 
     __slots__ = (
+        "_amid_groups",
         "_began_s",
         "_deaf_s",
         "_deaf_until_s",
@@ -69,8 +73,9 @@ class Gate:
         "every_s",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, amid_groups: bool = True) -> None:
         self._sizes = Sizes()
+        self._amid_groups = amid_groups
         self.every_s = _OPEN_EVERY_S
         """How close together looks are wanted when `take` has just said True."""
         self._began_s = self._last_s = self._group_s = _NEVER
@@ -151,7 +156,7 @@ class Gate:
             if evidence > _NO_DOUBT * self._enough:
                 self._open(at_s, by_size=True)
                 return True
-        elif since_s < _CAREFUL_BEAT_S or self.informative:
+        elif since_s < _CAREFUL_BEAT_S or not self._amid_groups or self.informative:
             return False
         if since_s < _PROBE_EVERY_S:
             return False
