@@ -29,6 +29,8 @@ MAY_KNOW = {
     "strip": {"archive", "media", "stills"} | VALUES,
     "evidence": {"archive", "audit", "media", "stills"} | VALUES,
     "verify_command": {"evidence"},
+    "replay": {"archive", "media", "sampler", "utc", "vision"},
+    "vision_command": {"archive", "audit", "config", "replay", "strict_yaml", "utc", "vision"},
     "strict_yaml": set[str](),
     "yaml_edit": {"strict_yaml"},
     "areas": set[str](),
@@ -53,6 +55,7 @@ MAY_KNOW = {
         "probe",
         "stills",
         "strip",
+        "vision",
     }
     | VALUES,
 }

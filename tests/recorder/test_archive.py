@@ -10,6 +10,7 @@ import pytest
 
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
+from safe_community_recorder.archive.sightings import Sought
 from safe_community_recorder.archive.timeline import ClockEvent, Gap, Observation, Span
 from safe_community_recorder.audit.reading import Wanted, every
 from safe_community_recorder.cause import Cause
@@ -240,12 +241,12 @@ async def test_a_camera_is_told_which_of_its_footage_comes_from_a_wrong_clock(op
 async def test_observations_and_changes_of_clocks_are_kept_beside_the_footage(open_archive: Open) -> None:
     archive = await open_archive()
     start = now_us() - 60 * S
-    seen = Observation(start, start + 5 * S, "motion")
+    seen = Observation(start, start + 5 * S, "motion", 0.25)
     jumped = ClockEvent(start + S, "camera_jumped", -3 * S)
     camera = await archive.camera("stop", lambda: None)
     camera.note(seen)
     camera.note(jumped)
     await camera.finish()
-    assert await archive.observations("stop", ALWAYS) == [seen]
+    assert await archive.seen.observations(Sought(ALWAYS), 10) == ([("stop", seen)], None)
     assert await archive.clock_events("stop", ALWAYS) == [jumped]
-    assert await archive.observations("school", ALWAYS) == []
+    assert await archive.seen.observations(Sought(ALWAYS, ("school",)), 10) == ([], None)

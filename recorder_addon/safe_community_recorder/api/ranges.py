@@ -1,6 +1,7 @@
 """The time ranges that requests ask for, checked."""
 
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import web
@@ -38,7 +39,7 @@ def asked_number(request: web.Request, name: str, default: int, least: int, most
     text = request.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) < 13 and least <= int(text) <= most):
         raise Problem(
             HTTPStatus.BAD_REQUEST, "bad_value", f"{name}: a whole number from {least} to {most} was expected"
         )
@@ -53,6 +54,15 @@ def asked_flag(request: web.Request, name: str, *, default: bool) -> bool:
     if text not in ("true", "false"):
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", f"{name}: true or false was expected, not {text[:20]!r}")
     return text == "true"
+
+
+def asked_choice(request: web.Request, name: str, choices: Sequence[str]) -> str:
+    """One of these words, or the first of them. Raises Problem."""
+    text = request.query.get(name, choices[0])
+    if text not in choices:
+        expected = " or ".join(choices)
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", f"{name}: {expected} was expected, not {text[:20]!r}")
+    return text
 
 
 def _read(request: web.Request, name: str) -> int | None:

@@ -14,7 +14,21 @@ from .problems import Handler
 from .ranges import told_range
 
 _CAMERA = "/api/v1/cameras/{camera_id}/"
-SEARCHES = frozenset({"recordings", "timeline", "days", "observations", "clip", "strip"})
+SEARCHES = frozenset(
+    {
+        "recordings",
+        "timeline",
+        "days",
+        "observations",
+        "activity",
+        "activity.png",
+        "activity/search",
+        "clip",
+        "strip",
+    }
+)
+# Of all cameras together.
+_OF_ALL = "/api/v1/observations"
 _SAME_S = 600.0
 _SAME_US = 3_600 * SECOND_US
 _MOST = 10_000
@@ -40,11 +54,13 @@ class Searches:
             resource = request.match_info.route.resource
             pattern = "" if resource is None else resource.canonical
             what = pattern.removeprefix(_CAMERA)
-            if what == pattern or what not in SEARCHES:
+            if pattern == _OF_ALL:
+                what = "observations"
+            elif what == pattern or what not in SEARCHES:
                 return await handler(request)
             actor = actor_of(request)
             answer = await handler(request)
-            camera_id = request.match_info["camera_id"]
+            camera_id = request.match_info.get("camera_id")
             start_us, end_us = told_range(request)
             days: dict[str, Any] = {name: request.query[name] for name in ("first", "last") if what == "days"}
             hours = None if start_us is None or end_us is None else (start_us // _SAME_US, end_us // _SAME_US)

@@ -17,11 +17,13 @@ from .. import __version__, utc
 from ..archive.archive import Archive
 from ..archive.timeline import Span
 from ..clock import HostClock
+from ..config import Camera
 from ..evidence.exports import Exports
 from ..identity import Identity
 from ..live import LiveChannel
 from ..probe import Prober
 from ..stills import Stills
+from .activity import ActivityHandlers
 from .audit import AuditHandlers
 from .auditor import Auditor
 from .authorization import Entrance, authorization
@@ -32,6 +34,7 @@ from .exports import ExportHandlers, key_json
 from .hls import HlsHandlers
 from .live import LiveHandlers
 from .locks import LockHandlers
+from .observations import ObservationHandlers
 from .pictures import PictureHandlers
 from .probe import ProbeHandlers
 from .problems import Problem, problems
@@ -55,6 +58,11 @@ class CameraView(Protocol):
     @property
     def live(self) -> LiveChannel:
         """Its live stream."""
+        ...
+
+    @property
+    def camera(self) -> Camera:
+        """Its entry in the camera file."""
         ...
 
     def as_json(self) -> dict[str, object]:
@@ -106,6 +114,9 @@ def build_app(services: Services) -> web.Application:
         ]
     )
     app.add_routes(StorageHandlers(services.archive, handlers.camera_id_of, services.time_zone).routes())
+    seen = ObservationHandlers(services.archive, handlers.camera_id_of, handlers.elderships)
+    app.add_routes(seen.routes())
+    app.add_routes(ActivityHandlers(services.archive, lambda request: handlers.camera_of(request)[1].camera).routes())
     app.add_routes(ClipHandlers(services.archive, services.auditor, handlers.camera_id_of).routes())
     stills = Stills()
     pictures = PictureHandlers(services.archive, services.host, services.auditor, stills, handlers.camera_of)
@@ -227,6 +238,10 @@ class _Handlers:
         if camera is None:
             raise Problem(HTTPStatus.NOT_FOUND, "unknown_camera", f"there is no camera {camera_id[:64]!r}")
         return camera_id, camera
+
+    def elderships(self) -> dict[str, str]:
+        """The id of each camera's eldership, by the camera's."""
+        return {camera_id: view.camera.eldership.id for camera_id, view in self._services.cameras.items()}
 
     def _all_cameras(self) -> list[dict[str, object]]:
         return [camera.as_json() for camera in self._services.cameras.values()]

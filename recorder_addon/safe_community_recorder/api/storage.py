@@ -1,4 +1,4 @@
-"""What the archive keeps and how its disk is: storage, days, observations, changes of clocks."""
+"""What the archive keeps and how its disk is: storage, days, changes of clocks."""
 
 import re
 from collections.abc import Callable
@@ -35,7 +35,6 @@ class StorageHandlers:
         return [
             web.get("/api/v1/storage", self.storage, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/days", self.days, allow_head=False),
-            web.get("/api/v1/cameras/{camera_id}/observations", self.observations, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/clock-events", self.clock_events, allow_head=False),
         ]
 
@@ -54,15 +53,6 @@ class StorageHandlers:
             raise Problem(HTTPStatus.BAD_REQUEST, "range_too_long", f"at most {_LONGEST_DAYS} days were expected")
         days = await self._archive.days(camera_id, first, last, zone)
         return web.json_response({"time_zone": zone.key, "days": [_day_json(day) for day in days]})
-
-    async def observations(self, request: web.Request) -> web.Response:
-        """What vision saw. Raises Problem."""
-        camera_id = self._camera_id_of(request)
-        found = await self._archive.observations(camera_id, asked_range(request, _LONGEST_NOTES_US))
-        observations = [
-            {"kind": one.kind, "start": utc.to_text(one.start_us), "end": utc.to_text(one.end_us)} for one in found
-        ]
-        return web.json_response({"observations": observations})
 
     async def clock_events(self, request: web.Request) -> web.Response:
         """What happened to clocks. Raises Problem."""

@@ -30,9 +30,11 @@ from .recovery import read_part
 from .repair import Repair
 from .retention import DAY_US, Storage, served, served_from_us
 from .root import ArchiveRoot, RootError, StorageState
+from .seen import Seen
+from .sightings import ObservationId
 from .status import StorageStatus
 from .threads import DiskThreads, Pools
-from .timeline import ClockEvent, Day, Gap, Lock, Observation, Span, clamped, days_recorded, local_days, spans
+from .timeline import ClockEvent, Day, Gap, Lock, Span, clamped, days_recorded, local_days, spans
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ _MOST_FOR_PACKAGES = 0.1
 
 
 class Archive:
-    """All footage below one directory. `days_of` gives a camera's retention in days.
+    """All footage below one directory. `days_of` gives a camera's retention in days, `seen` says what was seen.
 
     `on_status` is called in the event loop when the storage's state or what it keeps has changed.
     """
@@ -87,6 +89,7 @@ class Archive:
         """Opens the index, and repairs what the last stop left behind if the disk is there."""
         self._index, empty = await self._pools.keep(open_index, self._data / "index.sqlite")
         self._place = Place(self._root, self._index, self._disk, self._storage, self._file_s)
+        self.seen = Seen(self._root.path, self._index, self._pools, self.shown, self._lasting)
         self._locks = Locks(self._root, self._index, self._pools)
         self._repair = Repair(self._place, self._pools, self._locks, self._compared, empty=empty)
         await self._locks.read()
@@ -163,10 +166,6 @@ class Archive:
         gaps = await self._pools.read(self._index.gaps, camera_id, within.start_us, within.end_us)
         recorded = spans((Span(row.start_us, row.end_us) for row in rows), gaps, within)
         return clamped(recorded, self.shown(camera_id, within)), gaps
-
-    async def observations(self, camera_id: str, within: Span) -> list[Observation]:
-        """What vision saw of a camera within the range."""
-        return await self._pools.read(self._index.observations, camera_id, within.start_us, within.end_us)
 
     async def clock_events(self, camera_id: str, within: Span) -> list[ClockEvent]:
         """What happened within the range to the clocks that a camera's time depends on."""
@@ -359,8 +358,12 @@ class Archive:
         shown = self.shown(camera_id, whole)
         extents = self._index.extents(camera_id, whole.start_us, whole.end_us)
         gaps = self._index.gaps(camera_id, whole.start_us, whole.end_us)
-        observations = self._index.observations(camera_id, whole.start_us, whole.end_us)
+        begun = self._index.sightings.begun_on(camera_id, whole.start_us, whole.end_us)
+        observations = [one for one in begun if clamped([Span(one.start_us, one.end_us)], shown)]
         return days_recorded(frames, shown, extents, gaps, observations, self._host.utc_us())
+
+    def _lasting(self) -> set[ObservationId]:
+        return {which for camera in self._cameras.values() for which in camera.lasting}
 
     def _newest_ends(self) -> dict[str, int]:
         found = ((camera_id, self._index.last_end_us(camera_id)) for camera_id in self._index.cameras())

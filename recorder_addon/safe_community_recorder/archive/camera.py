@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ..cause import Cause
@@ -14,11 +14,13 @@ from ..clock import EARLIEST_US
 from ..media.cmaf import Group
 from ..utc import SECOND_US, to_text
 from .activity import ActivitySecond
+from .beside import Beside
 from .layout import SET_ASIDE
-from .notes import Note, write_note
+from .notes import write_note
 from .place import Place
 from .root import StorageState
-from .timeline import TOLERANCE_US, ClockEvent, Gap, Observation
+from .sightings import ObservationId
+from .timeline import TOLERANCE_US, ClockEvent, Gap, Note, Observation
 from .writer import RecordingWriter
 
 _LOGGER = logging.getLogger(__name__)
@@ -83,6 +85,7 @@ class CameraArchive:
         self._writer: RecordingWriter | None = None
         self._gap: Gap | None = None
         self._unwritten_notes: deque[Note] = deque(maxlen=1_000)
+        self._beside = Beside(camera_id, place)
         self.finished = False
         self.written = asyncio.Event()
         self.recording = False
@@ -108,12 +111,21 @@ class CameraArchive:
         self._ring.append(cause)
         self._wake.set()
 
+    @property
+    def lasting(self) -> Collection[ObservationId]:
+        """The observations that go on."""
+        return self._beside.lasting
+
     def note(self, note: Observation | ClockEvent) -> None:
-        """Something that belongs beside the footage."""
-        self._place.disk.run(self._work, note)
+        """Something that belongs beside the footage; never waits. A later note of the same observation replaces it."""
+        if isinstance(note, Observation):
+            self._beside.note(note)
+        else:
+            self._place.disk.run(self._work, note)
 
     def activity(self, seconds: Sequence[ActivitySecond]) -> None:
-        """How much moved in seconds that were looked at, by their time; never waits."""
+        """How much moved in seconds that were looked at; never waits."""
+        self._beside.activity(seconds)
 
     async def run(self) -> None:
         """Writes what is handed over, until cancelled. What the disk refuses is tried again and again."""
@@ -133,6 +145,7 @@ class CameraArchive:
                 while self._ring and await self._take_first():
                     pass
                 await self._place.disk.run(self._work, _Close())
+                await self._beside.finish()
         except TimeoutError:
             self._place.stuck = True
         self.finished = True
@@ -239,7 +252,7 @@ class CameraArchive:
 
     # --- in the disk's threads, one call after the other --------------------------------------------------------------
 
-    def _work(self, item: _Item | Note) -> None:
+    def _work(self, item: _Item | ClockEvent) -> None:
         with self._one:
             match item:
                 case _Waiting():
@@ -248,8 +261,8 @@ class CameraArchive:
                     self._open_gap(item)
                 case _Close():
                     self._close_file()
-                case Observation() | ClockEvent():
-                    self._place.index.put_notes(self.camera_id, [item])
+                case ClockEvent():
+                    self._place.index.put_clock_event(self.camera_id, item)
                     self._keep_note(item)
 
     def _write(self, item: _Waiting) -> None:

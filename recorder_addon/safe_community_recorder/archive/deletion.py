@@ -8,6 +8,7 @@ from ..audit.actor import RECORDER
 from ..audit.log import AuditLog
 from ..clock import HostClock, steady_us
 from ..utc import SECOND_US, to_text
+from .forgetting import Past, cameras_with_sightings, forget, what_is_past
 from .index import RecordingRow
 from .layout import files_set_aside
 from .notes import remove_notes
@@ -21,7 +22,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # When space is short, an hour's worth is made free (but no more than a hundredth of all).
 _PRESSURE_MARGIN_US = 3_600 * SECOND_US
-# Gaps and observations are remembered longer than footage.
+# Gaps and changes of clocks are remembered longer than footage.
 _NOTES_US = 400 * DAY_US
 # When the clock leaps ahead by more than this, nothing is deleted for an hour: it may be wrong.
 _LEAP_US = DAY_US
@@ -74,7 +75,7 @@ class Deletion:
         self._pressed = pressed
         self._leapt_at_us: int | None = None
         self._offset_us = host.offset_us
-        self._unproved: list[dict[str, object]] = []
+        self._unproved: list[tuple[str, dict[str, object]]] = []
         self._unmet: set[str] = set()
 
     def load(self) -> None:
@@ -108,6 +109,8 @@ class Deletion:
             early = [row for row in decision.pressed if row.end_us > served_from_us(now_us, days_of(row.camera_id))]
             self._pressed.note((row.camera_id, row.end_us) for row in early)
             self._pressed.save()
+        if past_days and not doubtful:
+            self._forget(days_of, locks, now_us)
         self._catch_up_with_proofs()
         known = sorted({*first_us, *cameras})
         average_days = sum(map(days_of, known)) / len(known) if known else 0.0
@@ -165,6 +168,27 @@ class Deletion:
             self._prove(reason, rows[done:], outcome="failed")
             raise
 
+    def _forget(self, days_of: DaysOf, locks: Sequence[Lock], now_us: int) -> None:
+        """What was seen goes with its days."""
+        found = (
+            what_is_past(self._place, camera_id, served_from_us(now_us, days_of(camera_id)), locks, now_us)
+            for camera_id in cameras_with_sightings(self._place)
+        )
+        gone = [past for past in found if past is not None]
+        if gone:
+            self._prove_forgotten(gone)
+            for past in gone:
+                forget(self._place, past)
+
+    def _prove_forgotten(self, gone: Sequence[Past]) -> None:
+        cameras: dict[str, object] = {
+            past.camera_id: {"observations": len(past.observations), "activity_s": past.activity_s} for past in gone
+        }
+        what: dict[str, object] = {"actor": RECORDER.name, "outcome": "done", "reason": "retention", "cameras": cameras}
+        self._unproved.append(("observations_deleted", what))
+        self._catch_up_with_proofs()
+        _LOGGER.info("observations are deleted", extra={"cameras": len(gone)})
+
     def _prove(self, reason: str, rows: Sequence[RecordingRow], outcome: str = "done") -> None:
         cameras: dict[str, dict[str, object]] = {}
         for camera_id in sorted({row.camera_id for row in rows}):
@@ -177,7 +201,7 @@ class Deletion:
             }
         total = sum(row.size_bytes for row in rows)
         what = {"reason": reason, "files": len(rows), "bytes": total, "cameras": cameras}
-        self._unproved.append({"actor": RECORDER.name, "outcome": outcome, **what})
+        self._unproved.append(("footage_deleted", {"actor": RECORDER.name, "outcome": outcome, **what}))
         self._catch_up_with_proofs()
         level, event = logging.INFO, "footage is deleted"
         if outcome == "failed":
@@ -190,9 +214,9 @@ class Deletion:
         """What a full disk keeps from the audit log is written later: that must not keep footage from being deleted."""
         while self._unproved:
             try:
-                self._audit.append("footage_deleted", self._unproved[0])
+                self._audit.append(*self._unproved[0])
             except OSError as error:
-                for late in self._unproved:
+                for _, late in self._unproved:
                     late.setdefault("happened", to_text(self._host.utc_us()))
                 _LOGGER.error("audit log cannot be written; it is tried again", extra={"problem": error.strerror})
                 return

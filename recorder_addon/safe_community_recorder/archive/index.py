@@ -5,7 +5,7 @@ What the database cannot take now (its disk is full) is kept and tried again, so
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,14 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from ..cause import Cause
-from ..utc import SECOND_US
 from . import database
-from .schema import CLOCK_EVENT, GAP, LOCK, OBSERVATION, RECORDING, UnknownRevisionError
+from .schema import CLOCK_EVENT, GAP, LOCK, RECORDING, UnknownRevisionError
+from .sightings import Sightings
 from .store import Store
-from .timeline import ClockEvent, Gap, Lock, Observation
+from .timeline import ClockEvent, Gap, Lock, Note, Observation
 
 _CHUNK = 1_000
-_LONGEST_OBSERVATION_US = 7 * 86_400 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,15 @@ _LOCK_COLUMNS = tuple(LOCK.c[field.name] for field in fields(Lock))
 class Index:
     """One database. Every method may block on the disk: call them outside the event loop, from any thread.
 
-    `store` says whether the database takes what is written. Another writer of it is waited for `wait_s` seconds.
+    `store` says whether the database takes what is written, `sightings` has the observations. Another writer of the
+    database is waited for `wait_s` seconds.
     """
 
     def __init__(self, path: Path, wait_s: float = database.WAIT_S) -> None:
         self._open: dict[str, RecordingRow] = {}
         self._used: defaultdict[str, int] = defaultdict(int)
         self.store = Store(path, wait_s, self._on_written)
+        self.sightings = Sightings(self.store, self._is_being_written)
         query = sa.select(RECORDING.c.camera_id, sa.func.sum(RECORDING.c.size_bytes)).group_by(RECORDING.c.camera_id)
         self._used.update((camera_id, size_bytes) for camera_id, size_bytes in self.store.fetch(query))
 
@@ -74,6 +75,10 @@ class Index:
     def _on_written(self) -> None:
         for path in [path for path, row in self._open.items() if row.complete]:
             del self._open[path]
+
+    def _is_being_written(self, camera_id: str, at_us: int) -> bool:
+        with self.store.lock:
+            return any(row.camera_id == camera_id and row.start_us <= at_us < row.end_us for row in self._open.values())
 
     # --- recordings: what changes -------------------------------------------------------------------------------------
 
@@ -279,18 +284,6 @@ class Index:
 
         self.store.write(write)
 
-    def observations(self, camera_id: str, start_us: int, end_us: int) -> list[Observation]:
-        """A camera's observations that touch the range, in the order of their start."""
-        query = (
-            sa.select(OBSERVATION.c.start_us, OBSERVATION.c.end_us, OBSERVATION.c.kind)
-            .where(OBSERVATION.c.camera_id == camera_id)
-            # Nothing is seen for longer than that; a year's observations need not be looked through for a day.
-            .where(OBSERVATION.c.start_us > start_us - _LONGEST_OBSERVATION_US)
-            .where(OBSERVATION.c.start_us < end_us, OBSERVATION.c.end_us > start_us)
-            .order_by(OBSERVATION.c.start_us)
-        )
-        return [Observation(*row) for row in self.store.fetch(query)]
-
     def clock_events(self, camera_id: str, start_us: int, end_us: int) -> list[ClockEvent]:
         """What happened to the clocks that a camera's time depends on, in the order of its time."""
         query = (
@@ -301,27 +294,26 @@ class Index:
         )
         return [ClockEvent(*row) for row in self.store.fetch(query)]
 
-    def put_notes(self, camera_id: str, notes: Iterable[Observation | ClockEvent]) -> None:
-        """Observations and clock changes of a camera."""
-        listed = list(notes)
+    def put_clock_event(self, camera_id: str, event: ClockEvent) -> None:
+        """A clock that a camera's time depends on has changed."""
+        values = {"camera_id": camera_id, "at_us": event.at_us, "kind": event.kind, "by_us": event.by_us}
+        self.store.write(lambda connection: connection.execute(sa.insert(CLOCK_EVENT).values(values)))
 
-        def write(connection: sa.Connection) -> None:
-            for note in listed:
-                if isinstance(note, Observation):
-                    values = {"start_us": note.start_us, "end_us": note.end_us, "kind": note.kind}
-                    connection.execute(sa.insert(OBSERVATION).values(camera_id=camera_id, **values))
-                else:
-                    change = {"at_us": note.at_us, "kind": note.kind, "by_us": note.by_us}
-                    connection.execute(sa.insert(CLOCK_EVENT).values(camera_id=camera_id, **change))
-
-        self.store.write(write)
+    def put_note(self, camera_id: str, note: Note) -> None:
+        """Whatever lies beside a camera's footage."""
+        match note:
+            case Gap():
+                self.put_gap(camera_id, note)
+            case Observation():
+                self.sightings.put(camera_id, [note])
+            case ClockEvent():
+                self.put_clock_event(camera_id, note)
 
     def forget_notes(self, before_us: int) -> None:
-        """Gaps, observations and clock changes that ended before this instant are no longer of interest."""
+        """Gaps and clock changes that ended before this instant are no longer of interest."""
 
         def delete(connection: sa.Connection) -> None:
             connection.execute(sa.delete(GAP).where(GAP.c.end_us < before_us))
-            connection.execute(sa.delete(OBSERVATION).where(OBSERVATION.c.end_us < before_us))
             connection.execute(sa.delete(CLOCK_EVENT).where(CLOCK_EVENT.c.at_us < before_us))
 
         self.store.write(delete)

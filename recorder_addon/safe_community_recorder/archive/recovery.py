@@ -20,10 +20,10 @@ from ..media.reading import read_recording
 from ..media.sample_table import closing_boxes
 from .index import Index, RecordingRow
 from .layout import files_of_day
-from .notes import NOTES_NAME, Note, key_of, read_day, read_locks, read_notes, write_note
+from .notes import NOTES_NAME, key_of, read_day, read_locks, read_notes, write_note
 from .retention import DAY_US
 from .root import ArchiveRoot, cameras_on_disk, day_directories
-from .timeline import ClockEvent, Gap, Observation
+from .timeline import Gap, Note, Observation
 from .writer import clock_name
 
 _LOGGER = logging.getLogger(__name__)
@@ -142,10 +142,7 @@ def take_in_notes(root: Path, index: Index) -> None:
     for batch in batched(read_notes(root), _BATCH, strict=False):
         with index.store.batch():
             for camera_id, note in batch:
-                if isinstance(note, Gap):
-                    index.put_gap(camera_id, note)
-                else:
-                    index.put_notes(camera_id, [note])
+                index.put_note(camera_id, note)
     with index.store.batch():
         for lock in read_locks(root):
             index.put_lock(lock)
@@ -195,13 +192,13 @@ def _overlaps(index: Index, camera_id: str) -> Iterator[str]:
 
 def _note_differences(root: Path, index: Index) -> Iterator[str]:
     everything = (-(1 << 62), 1 << 62)
-    on_disk: dict[str, set[Gap | Observation | ClockEvent]] = {}
+    on_disk: dict[str, set[Note]] = {}
     for camera_id, note in read_notes(root):
         on_disk.setdefault(camera_id, set()).add(note)
-    for camera_id in sorted({*on_disk, *index.cameras()}):
+    for camera_id in sorted({*on_disk, *index.cameras(), *index.sightings.cameras()}):
         listed = {
             *index.gaps(camera_id, *everything),
-            *index.observations(camera_id, *everything),
+            *index.sightings.ended_before(camera_id, everything[1]),
             *index.clock_events(camera_id, *everything),
         }
         noted = on_disk.get(camera_id, set())
@@ -248,21 +245,28 @@ def _compare_notes(root: ArchiveRoot, index: Index, camera_id: str, day: str) ->
     start_us = utc.to_us(datetime.strptime(day.removeprefix(f"{camera_id}/"), "%Y/%m/%d").replace(tzinfo=UTC))
     end_us = start_us + DAY_US
     known: list[Note] = [gap for gap in index.gaps(camera_id, start_us, end_us) if gap.start_us >= start_us]
-    known += [seen for seen in index.observations(camera_id, start_us, end_us) if seen.start_us >= start_us]
+    known += index.sightings.begun_on(camera_id, start_us, end_us)
     known += index.clock_events(camera_id, start_us, end_us)
     listed = {key_of(note): note for note in known}
     for key, note in noted.items():
         if key not in listed:
-            if not isinstance(note, Gap):
-                index.put_notes(camera_id, [note])
-            elif note.end_us is None or note.end_us > note.start_us:
-                index.put_gap(camera_id, note)
-        elif listed[key] != note and isinstance(note, Gap) and note.end_us is not None:
-            index.put_gap(camera_id, note)
+            if not isinstance(note, Gap) or note.end_us is None or note.end_us > note.start_us:
+                index.put_note(camera_id, note)
+        elif listed[key] != note and _tells_more(note, listed[key]):
+            index.put_note(camera_id, note)
             del listed[key]
     for key, note in listed.items():
         if noted.get(key) != note:
             write_note(root, camera_id, note)
+
+
+def _tells_more(noted: Note, listed: Note) -> bool:
+    """Whether what is noted was written after what is listed of the same."""
+    if isinstance(noted, Gap):
+        return noted.end_us is not None
+    if isinstance(noted, Observation) and isinstance(listed, Observation):
+        return noted.end_us >= listed.end_us
+    return False
 
 
 def _end_gaps(root: ArchiveRoot, index: Index, camera_id: str) -> None:

@@ -71,6 +71,7 @@ class ArchiveRoot:
         self._known = data / _KNOWN_NAME
         self._descriptor: int | None = None
         self._lock = threading.Lock()
+        self._small_files: dict[str, threading.RLock] = {}
         self.entered = 0
         self.changed = False
 
@@ -109,11 +110,30 @@ class ArchiveRoot:
         finally:
             os.close(root)
 
+    def alone(self, camera_id: str) -> threading.RLock:
+        """To be held by whoever changes a camera's small files; `append` holds it itself."""
+        with self._lock:
+            return self._small_files.setdefault(camera_id, threading.RLock())
+
     def append(self, relative: str, data: bytes, *, sync: bool = False) -> None:
-        """Adds to a small text file, which is made if need be."""
+        """Adds to a small file, which is made if need be. After an OSError a part of it may have been written."""
         self.verify()
+        with self.alone(relative.partition("/")[0]):
+            self._write(relative, data, os.O_APPEND, sync=sync)
+
+    def replace(self, relative: str, data: bytes) -> None:
+        """Makes a small file anew, whole or not at all; without content there is no file."""
+        if not data:
+            self.remove(relative)
+            return
+        self.verify()
+        beside = f"{relative}.new"
+        self._write(beside, data, os.O_TRUNC, sync=True)
+        self.move(beside, relative)
+
+    def _write(self, relative: str, data: bytes, how: int, *, sync: bool) -> None:
         root = self._open_root()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how
         try:
             try:
                 descriptor = os.open(relative, flags, 0o640, dir_fd=root)
@@ -123,7 +143,8 @@ class ArchiveRoot:
         finally:
             os.close(root)
         try:
-            os.write(descriptor, data)
+            if os.write(descriptor, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if sync:
                 os.fsync(descriptor)
         finally:

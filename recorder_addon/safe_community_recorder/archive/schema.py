@@ -4,9 +4,13 @@ from importlib.resources import files
 
 import sqlalchemy as sa
 
-REVISION = "2"
+REVISION = "3"
 
 METADATA = sa.MetaData()
+
+# Observations that last longer are few, and looked for by themselves.
+LONG_US = 3_600_000_000
+LONG_LASTING = f"end_us - start_us > {LONG_US}"
 
 RECORDING = sa.Table(
     "recording",
@@ -50,12 +54,17 @@ LOCK = sa.Table(
 OBSERVATION = sa.Table(
     "observation",
     METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("camera_id", sa.String, nullable=False),
-    sa.Column("start_us", sa.BigInteger, nullable=False),
+    sa.Column("camera_id", sa.String, primary_key=True),
+    sa.Column("start_us", sa.BigInteger, primary_key=True),
+    sa.Column("kind", sa.String, primary_key=True),
+    # "" stands for the whole picture: what is NULL is never the same.
+    sa.Column("zone", sa.String, primary_key=True),
     sa.Column("end_us", sa.BigInteger, nullable=False),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Index("observation_by_time", "camera_id", "start_us"),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("still_us", sa.BigInteger),
+    sa.Index("observation_by_age", "start_us", "camera_id", "kind", "zone"),
+    sa.Index("observation_by_kind", "kind", "start_us", "camera_id", "zone"),
+    sa.Index("observation_long_lasting", "end_us", sqlite_where=sa.text(LONG_LASTING)),
 )
 
 CLOCK_EVENT = sa.Table(

@@ -56,6 +56,10 @@ class ClockEvent:
     by_us: int
 
 
+type Note = Gap | Observation | ClockEvent
+"""What lies beside a camera's footage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """Footage that is kept past its days, by whom and why, until it expires or is released."""

@@ -1,0 +1,210 @@
+"""The observations in the index: of one camera or of all, page by page."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from .. import utc
+from .schema import LONG_LASTING, LONG_US, OBSERVATION, RECORDING
+from .store import Store
+from .timeline import Observation, Span
+
+_ALWAYS = Span(-(1 << 62), 1 << 62)
+# So many cameras are asked for one by one.
+_FEW = 40
+_COLUMNS = tuple(
+    OBSERVATION.c[name] for name in ("camera_id", "start_us", "end_us", "kind", "score", "zone", "still_us")
+)
+_ID = re.compile(r"([a-z0-9-]{1,64})\.(\d{8}T\d{6}\.\d{6}Z)\.([a-z_]{1,32})(?:\.([a-z0-9-]{1,64}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObservationId:
+    """What tells an observation from all others; sorts by when they began. `zone` is "" for the whole picture."""
+
+    start_us: int
+    camera_id: str
+    kind: str
+    zone: str
+
+    @classmethod
+    def of(cls, camera_id: str, observation: Observation) -> Self:
+        """That of a camera's observation."""
+        return cls(observation.start_us, camera_id, observation.kind, observation.zone or "")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What `str` gave. Raises ValueError."""
+        match = _ID.fullmatch(text)
+        if match is None:
+            raise ValueError("not the id of an observation")
+        start = datetime.strptime(match[2], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+        return cls(utc.to_us(start), match[1], match[3], match[4] or "")
+
+    def __str__(self) -> str:
+        zone = f".{self.zone}" if self.zone else ""
+        return f"{self.camera_id}.{utc.to_name(self.start_us)}.{self.kind}{zone}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which observations: those that touch the range, of these cameras, kinds and this zone (None: of any).
+
+    `after` is the one after which to go on, in this order.
+    """
+
+    within: Span = _ALWAYS
+    cameras: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    zone: str | None = None
+    newest_first: bool = False
+    after: ObservationId | None = None
+
+
+type Found = tuple[str, Observation]
+"""A camera's id and what was seen of it."""
+
+
+class Sightings:
+    """For any thread; every method may block on the disk.
+
+    `is_written` says of a camera's instant that a file that is being written has it.
+    """
+
+    def __init__(self, store: Store, is_written: Callable[[str, int], bool]) -> None:
+        self._store = store
+        self._is_written = is_written
+
+    def put(self, camera_id: str, observations: Iterable[Observation]) -> None:
+        """What was seen of a camera; one that is known already is replaced."""
+        rows = [_values(camera_id, observation) for observation in observations]
+
+        def write(connection: sa.Connection) -> None:
+            for row in rows:
+                same = sa.and_(*(OBSERVATION.c[column.name] == row[column.name] for column in OBSERVATION.primary_key))
+                if connection.execute(sa.update(OBSERVATION).where(same).values(row)).rowcount == 0:
+                    connection.execute(sa.insert(OBSERVATION).values(row))
+
+        self._store.write(write)
+
+    def remove(self, ids: Sequence[ObservationId]) -> None:
+        """These are no longer there."""
+
+        def write(connection: sa.Connection) -> None:
+            for one in ids:
+                key = zip(_KEY, (one.start_us, one.camera_id, one.kind, one.zone), strict=True)
+                connection.execute(sa.delete(OBSERVATION).where(*(column == value for column, value in key)))
+
+        self._store.write(write)
+
+    def of(self, camera_id: str, start_us: int, end_us: int) -> list[Observation]:
+        """A camera's observations that touch start ≤ time < end, in the order of their start."""
+        return [seen for _, seen in self.page(Sought(Span(start_us, end_us), (camera_id,)))]
+
+    def begun_on(self, camera_id: str, start_us: int, end_us: int) -> list[Observation]:
+        """Those of a camera that began in start ≤ time < end, as they were told."""
+        return self._plain(camera_id, OBSERVATION.c.start_us >= start_us, OBSERVATION.c.start_us < end_us)
+
+    def ended_before(self, camera_id: str, before_us: int) -> list[Observation]:
+        """Those of a camera that ended at or before an instant, as they were told."""
+        return self._plain(camera_id, OBSERVATION.c.start_us < before_us, OBSERVATION.c.end_us <= before_us)
+
+    def _plain(self, camera_id: str, *conditions: sa.ColumnElement[bool]) -> list[Observation]:
+        query = sa.select(*_COLUMNS).where(OBSERVATION.c.camera_id == camera_id, *conditions)
+        return [_observation(row) for row in self._store.fetch(query)]
+
+    def cameras(self) -> list[str]:
+        """The cameras of which anything was seen."""
+        found: list[str] = []
+        while True:
+            # The next one each time: faster than to look through all of them.
+            query = sa.select(sa.func.min(OBSERVATION.c.camera_id))
+            camera_id = self._store.fetch(query.where(OBSERVATION.c.camera_id > found[-1]) if found else query)[0][0]
+            if camera_id is None:
+                return found
+            found.append(camera_id)
+
+    def page(self, sought: Sought, limit: int | None = None) -> list[Found]:
+        """At most so many of those sought, in their order. Of one whose picture is not recorded, `still_us` is None."""
+        queries = []
+        few = sought.cameras is not None and len(sought.cameras) <= _FEW
+        for cameras in [(each,) for each in sought.cameras or ()] if few else [sought.cameras]:
+            for kind in sought.kinds or (None,):
+                queries += _queries(replace(sought, cameras=cameras), kind)
+        rows = [row for query in queries for row in self._store.fetch(query.limit(limit))]
+        if len(queries) > 1:
+            rows.sort(key=lambda row: (row.start_us, row.camera_id, row.kind, row.zone), reverse=sought.newest_first)
+        return [(row.camera_id, self._with_still(row)) for row in rows[:limit]]
+
+    def _with_still(self, row: sa.Row[Any]) -> Observation:
+        seen = _observation(row)
+        still_us = seen.still_us
+        if still_us is None or (row.still_end_us or 0) > still_us or self._is_written(row.camera_id, still_us):
+            return seen
+        return replace(seen, still_us=None)
+
+
+_KEY = tuple(OBSERVATION.c[name] for name in ("start_us", "camera_id", "kind", "zone"))
+_STILL_END = (
+    sa.select(RECORDING.c.end_us)
+    .where(RECORDING.c.camera_id == OBSERVATION.c.camera_id, RECORDING.c.start_us <= OBSERVATION.c.still_us)
+    .order_by(RECORDING.c.start_us.desc())
+    .limit(1)
+    .correlate(OBSERVATION)
+    .scalar_subquery()
+    .label("still_end_us")
+)
+
+
+def _queries(sought: Sought, kind: str | None) -> list[sa.Select[Any]]:
+    """Those that began in the range or shortly before it, and those that began long before it and last into it."""
+    start_us, end_us = sought.within.start_us, sought.within.end_us
+    query = sa.select(*_COLUMNS, _STILL_END).where(OBSERVATION.c.start_us < end_us, OBSERVATION.c.end_us > start_us)
+    if kind is not None:
+        query = query.where(OBSERVATION.c.kind == kind)
+    if sought.zone is not None:
+        query = query.where(OBSERVATION.c.zone == sought.zone)
+    if sought.cameras is not None:
+        one = len(sought.cameras) == 1
+        mine = OBSERVATION.c.camera_id == sought.cameras[0] if one else OBSERVATION.c.camera_id.in_(sought.cameras)
+        query = query.where(mine)
+    if sought.after is not None:
+        query = query.where(*_behind(sought.after, newest_first=sought.newest_first))
+    query = query.order_by(*(column.desc() if sought.newest_first else column for column in _KEY))
+    if start_us <= LONG_US:
+        return [query]
+    recent_us = start_us - LONG_US
+    return [
+        query.where(OBSERVATION.c.start_us >= recent_us),
+        query.where(OBSERVATION.c.start_us < recent_us, sa.text(LONG_LASTING)),
+    ]
+
+
+def _behind(after: ObservationId, *, newest_first: bool) -> list[sa.ColumnElement[bool]]:
+    start = OBSERVATION.c.start_us
+    others = sa.tuple_(*_KEY[1:])
+    last = sa.tuple_(*map(sa.literal, (after.camera_id, after.kind, after.zone)))
+    same = start == after.start_us
+    if newest_first:
+        return [start <= after.start_us, sa.or_(start < after.start_us, sa.and_(same, others < last))]
+    return [start >= after.start_us, sa.or_(start > after.start_us, sa.and_(same, others > last))]
+
+
+def _values(camera_id: str, seen: Observation) -> dict[str, object]:
+    return {
+        "camera_id": camera_id,
+        "start_us": seen.start_us,
+        "kind": seen.kind,
+        "zone": seen.zone or "",
+        "end_us": seen.end_us,
+        "score": seen.score,
+        "still_us": seen.still_us,
+    }
+
+
+def _observation(row: sa.Row[Any]) -> Observation:
+    return Observation(row.start_us, row.end_us, row.kind, row.score, row.zone or None, row.still_us)
