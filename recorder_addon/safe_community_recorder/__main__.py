@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _verify(given[1:])
     if given and given[0] == "audit":
         return _audit(given[1:])
+    if given and given[0] == "vision":
+        from . import vision_command
+
+        return vision_command.main(given[1:])
     return _record(given)
 
 
@@ -43,7 +47,8 @@ def _record(given: Sequence[str]) -> int:
         prog="safe-community-recorder",
         description="Records cameras without re-encoding.",
         epilog="Commands: `check` compares footage and index, `rebuild` makes the index anew from the footage, "
-        "`probe` looks at a camera, `audit` proves the audit log or shows it, `verify` proves an evidence package.",
+        "`probe` looks at a camera, `audit` proves the audit log or shows it, `verify` proves an evidence package, "
+        "`vision` looks at footage again with other settings.",
     )
     parser.add_argument("--config", type=Path, required=True, help="the camera file (YAML); written if it is missing")
     _add_places(parser)
