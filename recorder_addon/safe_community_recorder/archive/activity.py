@@ -81,7 +81,7 @@ class Record:
         if not self._payload:
             nothing = np.zeros(count, dtype=np.uint16)
             return nothing, nothing[:0], np.empty((0, row_bytes), dtype=np.uint8)
-        content = zlib.decompress(self._payload)
+        content = zlib.decompressobj().decompress(self._payload, count * (3 + row_bytes))
         levels = np.frombuffer(content, ">u2", count).astype(np.uint16)
         moved = np.unpackbits(np.frombuffer(content, np.uint8, -(-count // 8), count * 2), count=count)
         seconds = np.flatnonzero(moved).astype(np.uint16)
@@ -148,7 +148,7 @@ def _record(some: Sequence[ActivitySecond]) -> bytes:
         if second.blocks.any():
             blocks[at] = blocks[at] | second.blocks if at in blocks else second.blocks
     payload = b""
-    if levels.any():
+    if levels.any() or blocks:
         moved = np.zeros(count, dtype=np.bool_)
         moved[list(blocks)] = True
         bitmaps = np.array([np.packbits(blocks[at]) for at in sorted(blocks)], dtype=np.uint8)

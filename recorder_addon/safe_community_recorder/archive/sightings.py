@@ -22,7 +22,7 @@ _COLUMNS = tuple(
 _ID = re.compile(r"([a-z0-9-]{1,64})\.(\d{8}T\d{6}\.\d{6}Z)\.([a-z_]{1,32})(?:\.([a-z0-9-]{1,64}))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ObservationId:
     """What tells an observation from all others; sorts by when they began. `zone` is "" for the whole picture."""
 
@@ -130,14 +130,13 @@ class Sightings:
 
     def page(self, sought: Sought, limit: int | None = None) -> list[Found]:
         """At most so many of those sought, in their order. Of one whose picture is not recorded, `still_us` is None."""
-        queries = []
         few = sought.cameras is not None and len(sought.cameras) <= _FEW
+        rows: list[sa.Row[Any]] = []
         for cameras in [(each,) for each in sought.cameras or ()] if few else [sought.cameras]:
             for kind in sought.kinds or (None,):
-                queries += _queries(replace(sought, cameras=cameras), kind)
-        rows = [row for query in queries for row in self._store.fetch(query.limit(limit))]
-        if len(queries) > 1:
-            rows.sort(key=lambda row: (row.start_us, row.camera_id, row.kind, row.zone), reverse=sought.newest_first)
+                rows += self._store.fetch(_query(replace(sought, cameras=cameras), kind).limit(limit))
+        rows += [row for row in self._store.fetch(_long_lasting(sought)) if _is_sought(row, sought)]
+        rows.sort(key=_key, reverse=sought.newest_first)
         return [(row.camera_id, self._with_still(row)) for row in rows[:limit]]
 
     def _with_still(self, row: sa.Row[Any]) -> Observation:
@@ -160,38 +159,65 @@ _STILL_END = (
 )
 
 
-def _queries(sought: Sought, kind: str | None) -> list[sa.Select[Any]]:
-    """Those that began in the range or shortly before it, and those that began long before it and last into it."""
-    start_us, end_us = sought.within.start_us, sought.within.end_us
-    query = sa.select(*_COLUMNS, _STILL_END).where(OBSERVATION.c.start_us < end_us, OBSERVATION.c.end_us > start_us)
+def _query(sought: Sought, kind: str | None) -> sa.Select[Any]:
+    """Those that began in the range or shortly before it."""
+    after, start_us = sought.after, sought.within.start_us
+    first_us, last_us = start_us - LONG_US, sought.within.end_us - 1
+    if after is not None and sought.newest_first:
+        last_us = min(last_us, after.start_us)
+    elif after is not None:
+        first_us = max(first_us, after.start_us)
+    query = sa.select(*_COLUMNS, _STILL_END).where(
+        OBSERVATION.c.start_us >= first_us, OBSERVATION.c.start_us <= last_us, OBSERVATION.c.end_us > start_us
+    )
     if kind is not None:
         query = query.where(OBSERVATION.c.kind == kind)
     if sought.zone is not None:
         query = query.where(OBSERVATION.c.zone == sought.zone)
     if sought.cameras is not None:
-        one = len(sought.cameras) == 1
-        mine = OBSERVATION.c.camera_id == sought.cameras[0] if one else OBSERVATION.c.camera_id.in_(sought.cameras)
+        mine = OBSERVATION.c.camera_id == sought.cameras[0]
+        if len(sought.cameras) > 1:
+            # Not by the index of cameras: it would have all of theirs put in order, where few are asked for.
+            mine = (OBSERVATION.c.camera_id + "").in_(sought.cameras)
         query = query.where(mine)
-    if sought.after is not None:
-        query = query.where(*_behind(sought.after, newest_first=sought.newest_first))
-    query = query.order_by(*(column.desc() if sought.newest_first else column for column in _KEY))
-    if start_us <= LONG_US:
-        return [query]
-    recent_us = start_us - LONG_US
-    return [
-        query.where(OBSERVATION.c.start_us >= recent_us),
-        query.where(OBSERVATION.c.start_us < recent_us, sa.text(LONG_LASTING)),
-    ]
+    if after is not None:
+        query = query.where(_behind(after, newest_first=sought.newest_first))
+    return query.order_by(*(column.desc() if sought.newest_first else column for column in _KEY))
 
 
-def _behind(after: ObservationId, *, newest_first: bool) -> list[sa.ColumnElement[bool]]:
-    start = OBSERVATION.c.start_us
-    others = sa.tuple_(*_KEY[1:])
+def _long_lasting(sought: Sought) -> sa.Select[Any]:
+    """Those of any camera that began long before the range and last into it. They are few: one of a kind at a time."""
+    start_us = sought.within.start_us
+    # By the index of those that last long, not by that of beginnings.
+    began = OBSERVATION.c.start_us + 0 < start_us - LONG_US
+    return sa.select(*_COLUMNS, _STILL_END).where(OBSERVATION.c.end_us > start_us, began, sa.text(LONG_LASTING))
+
+
+def _is_sought(row: sa.Row[Any], sought: Sought) -> bool:
+    one, after = _key(row), sought.after
+    behind = after is None or (one < _sorted(after) if sought.newest_first else one > _sorted(after))
+    return (
+        behind
+        and (sought.cameras is None or row.camera_id in sought.cameras)
+        and (sought.kinds is None or row.kind in sought.kinds)
+        and (sought.zone is None or row.zone == sought.zone)
+    )
+
+
+def _key(row: sa.Row[Any]) -> tuple[int, str, str, str]:
+    return row.start_us, row.camera_id, row.kind, row.zone
+
+
+def _sorted(one: ObservationId) -> tuple[int, str, str, str]:
+    return one.start_us, one.camera_id, one.kind, one.zone
+
+
+def _behind(after: ObservationId, *, newest_first: bool) -> sa.ColumnElement[bool]:
+    start, others = OBSERVATION.c.start_us, sa.tuple_(*_KEY[1:])
     last = sa.tuple_(*map(sa.literal, (after.camera_id, after.kind, after.zone)))
-    same = start == after.start_us
     if newest_first:
-        return [start <= after.start_us, sa.or_(start < after.start_us, sa.and_(same, others < last))]
-    return [start >= after.start_us, sa.or_(start > after.start_us, sa.and_(same, others > last))]
+        return sa.or_(start < after.start_us, others < last)
+    return sa.or_(start > after.start_us, others > last)
 
 
 def _values(camera_id: str, seen: Observation) -> dict[str, object]:
