@@ -190,6 +190,7 @@ class Sight:
         start_s, start_us = self._begun.get(key, (None, 0))
         if start_s != seen.start_s:
             start_us = self._utc_us(seen.start_s)
+        known = {*self._begun}
         if seen.lasting:
             self._begun[key] = seen.start_s, start_us
         else:
@@ -200,7 +201,8 @@ class Sight:
         observation = Observation(start_us, end_us, seen.kind, score, seen.zone, still_us, seen.lasting)
         if self._host.is_set:
             self._kept.observation(observation)
-        self._kept.changed()
+        if known != {*self._begun}:
+            self._kept.changed()
 
     def _utc_us(self, at_s: float) -> int:
         return self._host.utc_us(round(at_s * SECOND_US))

@@ -65,7 +65,7 @@ class GroupDecoder:
         """What the decoder still holds. Raises DecodingError."""
         yield from self._pictures(None, wanted=True)
 
-    def _pictures(self, packet: av.Packet | None, *, wanted: bool) -> Iterator[Picture]:
+    def _pictures(self, packet: av.Packet[av.stream.Stream] | None, *, wanted: bool) -> Iterator[Picture]:
         try:
             frames = self._decoder.decode(packet)
         except FFmpegError as error:

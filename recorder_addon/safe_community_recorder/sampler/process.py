@@ -21,10 +21,10 @@ _PAUSES_S = (0.2, 1.0, 5.0, 30.0)
 
 
 class Decoder:
-    """One process. `on_message` is called in the event loop for what it says, `on_begin` when it has begun,
-    `on_death` with why when it is gone or hung.
+    """One process after the other; what is said while there is none is lost.
 
-    What is said while there is none is lost: `on_begin` is the time to say it.
+    In the event loop `on_begin` is called when one has begun, `on_message` for what it says, and `on_death` with why
+    when it is gone or hung.
     """
 
     def __init__(

@@ -13,12 +13,9 @@ from .wording import Answer, Job
 
 # A keyframe that comes so little before its time is as good.
 _EARLY_S = 0.5
-# While something moves, pictures closer together than this tell nothing new.
-_EVERY_S = 0.11
 # Where there is no sub-stream, the main stream is decoded for so long to see what made its pictures larger …
-_BURST_S = 2.0
-_BURST_EVERY_S = 12.0
-# … if that is no larger than this: decoding 4K in full is not worth it.
+_BURST_S = 3.0
+# … if they are no larger than this: decoding 4K in full is not worth it.
 _MOST_BURST_PIXELS = 2560 * 1440
 # As with live streams: what a group may hold for somebody who comes late.
 _GROUP_UNITS = 1_000
@@ -49,6 +46,48 @@ class Told:
     changed: Callable[[], None]
 
 
+class _Group:
+    """A group of pictures: those that have come, how many of them are wanted, and which is the next to be decoded.
+
+    Of one that `is_cut` (too much to keep) no more pictures are taken. The decoder has left one that `is_left`: to see
+    more of it begins with the keyframe again.
+    """
+
+    def __init__(self) -> None:
+        self.units: list[AccessUnit] = []
+        self.at_s: list[float] = []
+        self.size_bytes = 0
+        self.is_cut = False
+        self.next = self.wanted = 0
+        self.is_left = False
+
+    def add(self, unit: AccessUnit, at_s: float) -> None:
+        """The next picture. A group begins with a keyframe."""
+        if self.is_cut or not (self.units or unit.is_key):
+            return
+        self.units.append(unit)
+        self.at_s.append(at_s)
+        self.size_bytes += len(unit.data)
+        self.is_cut = len(self.units) > _GROUP_UNITS or self.size_bytes > _GROUP_BYTES
+
+    def want_everything(self) -> None:
+        """All that has come so far is to be looked at."""
+        if not self.is_cut:
+            self.wanted = len(self.units)
+            if self.is_left:
+                self.next, self.is_left = 0, False
+
+    def forget(self) -> None:
+        """Nothing of it is decoded, and nothing is wanted."""
+        self.next = self.wanted = 0
+        self.is_left = False
+
+    @property
+    def has_work(self) -> bool:
+        """Something that is wanted is not decoded."""
+        return self.wanted > self.next
+
+
 class Watch:
     """One camera's pictures on their way to vision. `wants` is called when there is something to decode.
 
@@ -70,15 +109,14 @@ class Watch:
         self._bans = 0
         self._problem: str | None = None
         self._moving = False
-        self._state: tuple[object, ...] = ()
+        self._state: tuple[Sampling, str | None] = Sampling.OFF, None
+        self._is_sub: bool | None = None
+        self._group = _Group()
+        self._wanted_key_s = self._suspicious_since_s = float("-inf")
+        self._suspicious = False
         self._begin(is_sub=None)
 
     # --- what is known ------------------------------------------------------------------------------------------------
-
-    @property
-    def lasting(self) -> tuple[str, ...]:
-        """The kinds of the observations that last."""
-        return self._observer.lasting
 
     @property
     def is_sub(self) -> bool | None:
@@ -111,54 +149,46 @@ class Watch:
             self._begin(is_sub=is_sub)
         at_s = self._instants.of(unit)
         suspicious = self._gate.take(len(unit.data), unit.is_key, at_s)
+        if suspicious and not self._suspicious:
+            self._suspicious_since_s = at_s
+        self._suspicious = suspicious
         if unit.is_key:
-            self._new_group(unit, at_s, suspicious=suspicious)
-        elif self._group and not self._is_cut:
-            self._group.append(unit)
-            self._at_s.append(at_s)
-            self._group_bytes += len(unit.data)
-            self._is_cut = len(self._group) > _GROUP_UNITS or self._group_bytes > _GROUP_BYTES
-        if suspicious and not self._is_cut and self._may_be_seen_in_full(unit, at_s):
-            self._wanted = len(self._group)
-            if self._is_left:
-                # The keyframe was looked at by itself: the group is decoded from there once more.
-                self._next, self._is_left = 0, False
-        if self._wanted > self._next and at_s >= self._banned_until_s:
+            if self._group.has_work:
+                self._reduced(at_s)
+            self._group = _Group()
+        group = self._group
+        group.add(unit, at_s)
+        if unit.is_key and (suspicious or at_s - self._wanted_key_s >= self._gate.beat_s - _EARLY_S):
+            group.wanted, self._wanted_key_s = 1, at_s
+        if suspicious and self._may_be_seen_in_full(unit, at_s):
+            group.want_everything()
+            self._every_s = self._gate.every_s
+        if group.has_work and at_s >= self._banned_until_s:
             self._wants(self)
-
-    def _new_group(self, unit: AccessUnit, at_s: float, *, suspicious: bool) -> None:
-        if self._wanted > self._next:
-            self._reduced(at_s)
-        self._group, self._at_s, self._group_bytes, self._is_cut = [unit], [at_s], len(unit.data), False
-        self._next = self._wanted = 0
-        self._is_left = False
-        if suspicious or at_s - self._wanted_key_s >= self._gate.beat_s - _EARLY_S:
-            self._wanted, self._wanted_key_s = 1, at_s
 
     def _may_be_seen_in_full(self, unit: AccessUnit, at_s: float) -> bool:
         if self._is_sub:
             return True
         if unit.video.width * unit.video.height > _MOST_BURST_PIXELS:
             return False
-        if at_s - self._burst_s >= _BURST_EVERY_S and not self._moving:
-            self._burst_s = at_s
-        return at_s - self._burst_s < _BURST_S
+        return not self._moving and at_s - self._suspicious_since_s < _BURST_S
 
     @property
     def has_work(self) -> bool:
         """Something is to be decoded."""
-        return self._wanted > self._next
+        return self._group.has_work
 
     def job(self, now_s: float) -> Job:
         """What is to be decoded now; it counts as done."""
-        begins = self._next == 0
-        part = slice(self._next, self._wanted)
-        if not begins and now_s - self._at_s[self._next] > _LATE_S:
+        group = self._group
+        begins, part = group.next == 0, slice(group.next, group.wanted)
+        if not begins and now_s - group.at_s[group.next] > _LATE_S:
             self._reduced(now_s)
-        self._next = self._wanted
+        group.next = group.wanted
+        group.is_left = begins and group.wanted == 1
         self.served_s = now_s
-        self._is_left = begins and self._wanted == 1
-        return Job(self.camera_id, tuple(self._group[part]), tuple(self._at_s[part]), begins, self._is_left, _EVERY_S)
+        units, at_s = tuple(group.units[part]), tuple(group.at_s[part])
+        return Job(self.camera_id, units, at_s, begins, group.is_left, self._every_s)
 
     # --- what was seen ------------------------------------------------------------------------------------------------
 
@@ -166,7 +196,7 @@ class Watch:
         """What was seen in them."""
         if answer.is_lost:
             # From the keyframe on once more, if somebody still wants it.
-            self._next = 0
+            self._group.next = 0
         if answer.looks:
             self._problem, self._bans = None, 0
         elif answer.problem is not None:
@@ -190,7 +220,7 @@ class Watch:
     def restarted(self) -> None:
         """Another process begins: it knows nothing of the group."""
         self.is_told = False
-        self._next = self._wanted = 0
+        self._group.forget()
         self._wanted_key_s = float("-inf")
 
     def blind(self, now_s: float, kinds: tuple[str, ...] | None = None) -> None:
@@ -209,19 +239,17 @@ class Watch:
 
     def _begin(self, *, is_sub: bool | None) -> None:
         self._is_sub = is_sub
-        self._gate, self._instants = Gate(), Instants()
-        self._group: list[AccessUnit] = []
-        self._at_s: list[float] = []
-        self._group_bytes, self._is_cut = 0, False
-        self._next = self._wanted = 0
-        self._is_left = False
-        self._wanted_key_s = self._burst_s = float("-inf")
+        self._gate, self._instants = Gate(amid_groups=bool(is_sub)), Instants()
+        self._every_s = self._gate.every_s
+        self._group = _Group()
+        self._wanted_key_s = self._suspicious_since_s = float("-inf")
+        self._suspicious = False
 
     def _reduced(self, at_s: float) -> None:
         self._reduced_until_s = at_s + _REDUCED_FOR_S
 
     def _tell(self, now_s: float) -> None:
-        state = (self.sampling(now_s), self._problem, self.lasting)
+        state = (self.sampling(now_s), self._problem)
         if state != self._state:
             self._state = state
             self._told.changed()

@@ -33,7 +33,6 @@ class Kind(StrEnum):
     REFERENCES = "references"
 
 
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """Coded pictures of one group, one after the other; the first is its keyframe if it `begins`.
