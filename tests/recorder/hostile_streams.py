@@ -34,7 +34,7 @@ def footage(
     encoder.options = {"preset": "ultrafast", parameters: "keyint=10:min-keyint=10:scenecut=0:bframes=0" + quiet}
     rng = np.random.default_rng(width * height)
     grain = rng.integers(0, 40, (height, width), np.uint8) if width * height < 1 << 22 else np.uint8(9)
-    packets: list[av.Packet] = []
+    packets = []
     for number in range(pictures):
         luma = np.full((height, width), 40 + number * 8, np.uint8) + grain
         frame = av.VideoFrame.from_ndarray(luma, format="gray").reformat(format=pixels)

@@ -7,8 +7,9 @@ from random import Random
 import pytest
 
 from safe_community_recorder.clock import steady_us
+from tests.recorder.archives import until
 from tests.recorder.hostile_streams import STREAMS, Units, coming, usual
-from tests.recorder.test_sampler import Camera, looking, until
+from tests.recorder.test_sampler import Camera, looking
 
 pytestmark = pytest.mark.process
 

@@ -1,0 +1,81 @@
+"""The measured part of docs/vision.md: tables of what the benchmarks return, each between two comments of its own."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from benchmarks.wire.document import put
+
+from .gate import Comparison, typical_day
+from .live import Delays
+from .soak import Soaked
+
+PAGE = Path(__file__).parents[2] / "docs" / "vision.md"
+
+type Lines = Sequence[str]
+
+
+def command_of(part: str) -> str:
+    """What prints a part; the page's comments name it."""
+    return f"scripts/bench vision {part}"
+
+
+def show(parts: Mapping[str, Callable[[], Lines]], wanted: Iterable[str], page: Path | None) -> None:
+    """Measures the wanted parts one after the other, prints each, and writes it into the page, if one is named.
+
+    Raises ValueError where the page has no place for a part.
+    """
+    for part in wanted:
+        lines = parts[part]()
+        print(f"\n== {part}\n", *lines, sep="\n", flush=True)
+        if page is not None:
+            put(page, command_of(part), lines)
+
+
+def table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A table in Markdown; numbers are written by whoever gives them."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
+
+
+def share(part: float, whole: float, digits: int = 3) -> str:
+    """A part of a whole, between 0 and 1; a dash where there is no whole."""
+    return f"{part / whole:.{digits}f}" if whole else "–"
+
+
+def gate(comparisons: Sequence[Comparison]) -> Lines:
+    """Decoding on suspicion beside decoding in full, by weather and rate control, and over a typical day."""
+    heading = ("weather", "coded as", "minutes", "observations", "found", "recall", "later than 2 s", "added", "CPU")
+    rows = [
+        (
+            *(one.weather, one.rate, f"{one.minutes:.1f}", one.observations, one.found),
+            *(share(one.found, one.observations), one.late, one.added, f"{one.cost:.2f}"),
+        )
+        for one in comparisons
+    ]
+    whole, found = sum(one.observations for one in comparisons), sum(one.found for one in comparisons)
+    late = sum(one.late for one in comparisons)
+    days = [
+        f"{name}: {typical_day(list(those)):.2f}"
+        for name, those in groupby(sorted(comparisons, key=lambda one: one.rate), key=lambda one: one.rate)
+    ]
+    return [
+        *table(heading, rows),
+        "",
+        f"Altogether {found} of {whole} observations ({share(found, whole)}), {late} of them later than two seconds.",
+        f"CPU on a typical day, beside decoding in full: {'; '.join(days)}.",
+    ]
+
+
+def live(delays: Delays) -> Lines:
+    """From movement to message."""
+    heading = ("cameras", "movements told", "missed", "median", "95 of a hundred within")
+    told = len(delays.seconds)
+    row = (delays.cameras, told, delays.missed, f"{delays.median_s:.2f} s", f"{delays.p95_s:.2f} s")
+    return table(heading, [row])
+
+
+def soak(soaked: Soaked) -> Lines:
+    """Memory over simulated hours."""
+    verdict = "Nothing died, memory is flat." if soaked.is_sound else "NOT SOUND: something died, or memory grows."
+    return [*soaked.lines(), "", verdict]
