@@ -38,6 +38,7 @@ class GroupDecoder:
     """Decodes one group of pictures, as far as somebody wants to see it.
 
     `configuration` is the codec's record (avcC, hvcC). One that will see a keyframe only leaves out the loop filter.
+    Raises DecodingError.
     """
 
     def __init__(self, codec: CodecName, configuration: bytes, *, only_key: bool) -> None:
@@ -47,6 +48,10 @@ class GroupDecoder:
         decoder.options = {"max_pixels": str(MOST_PIXELS)}
         if only_key:
             decoder.options |= {"skip_loop_filter": "all", "flags2": "+fast"}
+        try:
+            decoder.open()
+        except (FFmpegError, ValueError) as error:
+            raise DecodingError(f"the stream's parameters make no sense: {error}") from error
         self._decoder = decoder
         self._taken = 0
         self._reformatter = VideoReformatter()

@@ -82,6 +82,11 @@ class _Group:
         self.next = self.wanted = 0
         self.is_left = False
 
+    def give_up(self) -> None:
+        """Nothing more of it is wanted."""
+        self.is_cut = True
+        self.wanted = self.next
+
     @property
     def has_work(self) -> bool:
         """Something that is wanted is not decoded."""
@@ -195,8 +200,8 @@ class Watch:
     def answered(self, answer: Answer, now_s: float) -> None:
         """What was seen in them."""
         if answer.is_lost:
-            # From the keyframe on once more, if somebody still wants it.
-            self._group.next = 0
+            # Beginning again with every picture would cost the more the longer the group is.
+            self._group.give_up()
         if answer.looks:
             self._problem, self._bans = None, 0
         elif answer.problem is not None:

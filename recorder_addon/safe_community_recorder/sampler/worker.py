@@ -17,7 +17,7 @@ from .wording import Answer, Kind, Work, answer_message, read_job, read_settings
 # What a camera sends may make libav want any amount of memory; the machine is to keep its own.
 _MOST_BYTES = 3 << 29
 # Groups that are being decoded as they come; beyond, the one that waits longest begins again.
-_MOST_OPEN = 24
+_MOST_OPEN = 64
 _KEPT_EVERY_S = 600.0
 _NICENESS = 10
 _READ_BYTES = 1 << 20
@@ -68,29 +68,33 @@ class Worker:
             return
         began_s = time.thread_time()
         looks: list[Look] = []
-        problem, is_lost = None, False
+        problems: list[str] = []
+        is_lost = False
         try:
-            for picture in self._pictures(work, camera):
+            for picture in self._pictures(work, camera, problems):
                 at_s = camera.at_s[picture.index] if picture.index < len(camera.at_s) else camera.at_s[-1]
                 # Pictures that are reordered come out in the order in which they are shown.
                 if at_s > camera.looked_s:
                     looks.append(camera.eye.look(picture.gray, at_s, is_key=picture.index == 0, colour=picture.colour))
                     camera.looked_s = at_s
-        except DecodingError as error:
-            problem = str(error)
         except KeyError:
             is_lost = True
         except MemoryError:
-            problem = "there is not enough memory to decode a picture"
-        if work.left or problem or is_lost:
+            problems.append("there is not enough memory to decode a picture")
+            is_lost = True
+        if work.left or is_lost:
             self._open.pop(work.camera_id, None)
         cpu_s = time.thread_time() - began_s
+        problem = problems[0] if problems else None
         yield answer_message(Answer(work.camera_id, tuple(looks), cpu_s, len(work.pictures), problem, is_lost))
         if time.monotonic() - camera.kept_s > _KEPT_EVERY_S:
             yield from self._references(work.camera_id)
 
-    def _pictures(self, work: Work, camera: _Camera) -> Iterator[Picture]:
-        """Raises DecodingError, and KeyError if the group's beginning is not known any more."""
+    def _pictures(self, work: Work, camera: _Camera, problems: list[str]) -> Iterator[Picture]:
+        """What can be decoded; what is wrong with the rest goes to `problems`.
+
+        Raises KeyError if the group's beginning is not known any more.
+        """
         if work.begins:
             self._open.pop(work.camera_id, None)
             camera.at_s = []
@@ -98,12 +102,18 @@ class Worker:
         first = len(camera.at_s)
         camera.at_s += work.at_s
         if work.begins and work.left and len(work.pictures) == 1:
-            yield keyframe_picture(work.codec, work.configuration, work.pictures[0])
+            try:
+                yield keyframe_picture(work.codec, work.configuration, work.pictures[0])
+            except DecodingError as error:
+                problems.append(str(error))
             return
         if work.begins:
             while len(self._open) >= _MOST_OPEN:
                 self._open.popitem(last=False)
-            self._open[work.camera_id] = GroupDecoder(work.codec, work.configuration, only_key=False)
+            try:
+                self._open[work.camera_id] = GroupDecoder(work.codec, work.configuration, only_key=False)
+            except DecodingError as error:
+                problems.append(str(error))
         decoder = self._open[work.camera_id]
         self._open.move_to_end(work.camera_id)
         wanted_from_s = camera.looked_s + work.every_s
@@ -111,7 +121,10 @@ class Worker:
             wanted = index == 0 or at_s >= wanted_from_s
             if wanted:
                 wanted_from_s = at_s + work.every_s
-            yield from decoder.decode(data, wanted=wanted)
+            try:
+                yield from decoder.decode(data, wanted=wanted)
+            except DecodingError as error:
+                problems.append(str(error))
 
     def _references(self, camera_id: str) -> Iterator[Message]:
         camera = self._cameras[camera_id]
