@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from safe_community_recorder.archive.activity import ActivitySecond, encode
 from safe_community_recorder.archive.layout import relative_path
 from safe_community_recorder.media.audio import read_audio_config
 from safe_community_recorder.media.cmaf import AudioSample, ClockSource, Group, Sample, Sound
@@ -78,3 +81,38 @@ def test_the_program_in_the_document_reads_the_file(tmp_path: Path) -> None:
 def test_the_document_names_the_table_and_the_paths() -> None:
     assert str(TABLE_UUID) in DOCUMENT
     assert relative_path("stop", T0) in DOCUMENT
+
+
+def activity(at_s: int, *places: tuple[int, int]) -> ActivitySecond:
+    """A second in which something moved in these blocks."""
+    blocks = np.zeros((22, 40), dtype=np.bool_)
+    for row, column in places:
+        blocks[row, column] = True
+    return ActivitySecond(at_s, float(blocks.mean()), blocks)
+
+
+def test_the_record_in_the_document_is_the_one_that_is_written() -> None:
+    described = bytearray()
+    for line in block("hexdump").splitlines():
+        found = re.fullmatch(r"([0-9a-f]{4})  ((?:[0-9a-f]{2} )+) *\S.*", line)
+        assert found is not None, line
+        assert int(found[1], 16) == len(described), line
+        described += bytes.fromhex(found[2])
+    ((_, written),) = encode([activity(T0 // 1_000_000 + n) for n in range(11)])
+    assert bytes(described) == written
+
+
+def test_the_program_for_activity_in_the_document_reads_the_file(tmp_path: Path) -> None:
+    program, file = tmp_path / "read.py", tmp_path / "activity.bin"
+    program.write_text(block("py"), encoding="utf-8")
+    start_s = T0 // 1_000_000
+    seconds = [activity(start_s), activity(start_s + 1, (21, 39)), activity(start_s + 3, (0, 0), (21, 39))]
+    records = [record for batch in (seconds, [activity(start_s + 9)]) for _, record in encode(batch)]
+    file.write_bytes(b"".join([records[0], b"\x89SCA torn", records[1], records[0][:-1]]))
+    run = subprocess.run([sys.executable, program, file], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == [
+        "2026-11-22T06:54:49+00:00 0.00000 []",
+        "2026-11-22T06:54:50+00:00 0.00113 [(21, 39)]",
+        "2026-11-22T06:54:52+00:00 0.00227 [(0, 0), (21, 39)]",
+        "2026-11-22T06:54:58+00:00 0.00000 []",
+    ]
