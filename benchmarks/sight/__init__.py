@@ -1,0 +1,1 @@
+"""What the eye of the recorder sees, and what it costs."""
