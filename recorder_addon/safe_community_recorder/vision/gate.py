@@ -1,12 +1,12 @@
 """Decides from the sizes of the coded pictures that pass anyway which pictures of a camera are to be decoded.
 
 At rest that is a keyframe now and then. When sizes speak against quiet (`gate_sizes`), one picture amid its group is
-looked at: a probe. When a look finds something suspicious, or sizes leave no doubt, the gate opens: all pictures are
-looked at until looks say that nothing moves.
+looked at: a probe. When a look finds something suspicious the gate opens: all pictures are looked at until looks say
+that nothing moves.
 
-How much evidence a probe takes is not fixed. Probes in vain make it more, time makes it less, so that they come at a
-settled pace: the gate is always as alert as that pace allows. Where sizes tell little (noise is coded, or something
-moved that they did not announce) there is a look every two seconds at least, whatever they say.
+How much evidence a probe takes is not fixed. Probes in vain make it more, time makes it less, so that they take a
+settled share of the time: the gate is always as alert as that share allows. Where sizes tell little (noise is coded, or
+something moved that they did not announce) there is a look every two seconds at least, whatever they say.
 """
 
 from .gate_sizes import Sizes
@@ -14,27 +14,28 @@ from .gate_sizes import Sizes
 _WARM_UP_S = 10.0
 _BEAT_S = 4.0
 _CAREFUL_BEAT_S = 2.0
-# It stays careful for so long after sizes have said nothing of something that moved.
-_CAREFUL_FOR_S = 1_800.0
+# It stays careful for so long after sizes have said nothing of something that moved, longer each time.
+_LEAST_CAREFUL_S = 300.0
+_MOST_CAREFUL_S = 7_200.0
 
 _OPEN_EVERY_S = 0.11
 _PROBE_EVERY_S = 1.0
 _LEAST_ENOUGH = 3.0
-_FIRST_ENOUGH = 6.0
+_FIRST_ENOUGH = 5.0
 _MOST_ENOUGH = 40.0
-# A probe in vain makes enough so much more, and so many seconds take it back.
-_RISE = 1.35
-_PROBES_S = 10.0
-# That much more than enough for a probe leaves no doubt.
-_NO_DOUBT = 4.0
+# A second of pictures decoded in vain makes enough so much more, and this share of the time may go so.
+_RISE = 0.15
+_SHARE = 0.06
+_LEAST_VAIN_S = 0.3
+_ALMOST_S = 0.01
 
 # Sizes may need so long to say what a look has said.
 _AT_ONCE_S = 1.5
 _QUIET_S = 0.8
 _TAUGHT_S = 2.0
-_HOLD_S = 2.5
+_HOLD_S = 1.5
 _NO_LOOKS_S = 6.0
-# What stays suspicious for so long and never moves is weather; then suspicion alone opens nothing for a while.
+# What stays suspicious for so long, and sizes are quiet, is weather; then suspicion alone opens nothing for a while.
 _WEATHER_S = 4.0
 _LEAST_DEAF_S = 8.0
 _MOST_DEAF_S = 60.0
@@ -52,11 +53,14 @@ class Gate:
     __slots__ = (
         "_amid_groups",
         "_began_s",
+        "_careful_s",
+        "_careful_until_s",
         "_deaf_s",
         "_deaf_until_s",
         "_enough",
         "_group_s",
         "_high_s",
+        "_is_asked",
         "_is_confirmed",
         "_is_moving",
         "_is_new",
@@ -65,8 +69,8 @@ class Gate:
         "_last_s",
         "_lively_s",
         "_looked_s",
-        "_missed_s",
         "_opened_s",
+        "_probed_group_s",
         "_probed_s",
         "_quiet_since_s",
         "_sizes",
@@ -81,22 +85,24 @@ class Gate:
         self._began_s = self._last_s = self._group_s = _NEVER
         self._enough = _FIRST_ENOUGH
         self._is_open = True
-        self._is_size = True
+        self._is_size = False
         self._is_confirmed = self._is_new = self._is_moving = False
-        self._opened_s = self._high_s = self._probed_s = _NEVER
-        self._looked_s = self._lively_s = self._quiet_since_s = self._missed_s = _NEVER
+        self._is_asked = False
+        self._opened_s = self._high_s = self._probed_s = self._probed_group_s = _NEVER
+        self._looked_s = self._lively_s = self._quiet_since_s = self._careful_until_s = _NEVER
+        self._careful_s = _LEAST_CAREFUL_S
         self._deaf_s = _LEAST_DEAF_S
         self._deaf_until_s = _NEVER
 
     @property
     def informative(self) -> bool:
         """False while sizes tell little of what happens."""
-        return not self._sizes.is_noisy and self._last_s - self._missed_s > _CAREFUL_FOR_S
+        return not self._sizes.is_noisy and self._last_s >= self._careful_until_s
 
     @property
     def beat_s(self) -> float:
         """So often a keyframe is to be looked at, whatever sizes say."""
-        return _BEAT_S if self.informative else _CAREFUL_BEAT_S
+        return _BEAT_S if self.informative and not self._is_moving else _CAREFUL_BEAT_S
 
     def take(self, size_bytes: int, is_key: bool, at_s: float) -> bool:
         """Every passing picture: True if what came since the keyframe is to be decoded, with looks `every_s` apart.
@@ -125,7 +131,7 @@ class Gate:
         if is_open:
             self._may_close(at_s)
             return self._is_open
-        self._enough = max(_LEAST_ENOUGH, self._enough * (1.0 - (_RISE - 1.0) / _PROBES_S * passed_s))
+        self._enough = max(_LEAST_ENOUGH, self._enough * (1.0 - _RISE * _SHARE * passed_s))
         return self._looks_closer(evidence, at_s)
 
     def seen(self, moving: bool, suspicious: bool, at_s: float) -> None:
@@ -142,36 +148,34 @@ class Gate:
         if not self._is_open:
             if is_new or (suspicious and at_s >= self._deaf_until_s):
                 self._open(at_s, by_size=at_s - self._high_s < _PROBE_EVERY_S)
-            elif at_s == self._probed_s:
-                self._in_vain()
+            elif self._is_asked and at_s >= self._probed_s - _ALMOST_S:
+                self._is_asked = False
+                self._in_vain(max(_LEAST_VAIN_S, self._probed_s - self._probed_group_s))
         if moving and not self._is_confirmed:
             self._is_confirmed = True
             self._deaf_s = _LEAST_DEAF_S
             self._is_new = is_new
 
     def _looks_closer(self, evidence: float, at_s: float) -> bool:
-        """While closed: whether this picture is to be looked at. Opens when sizes leave no doubt."""
+        """While closed: whether this picture is to be looked at."""
         since_s = at_s - max(self._looked_s, self._probed_s)
         if evidence > self._enough:
-            if evidence > _NO_DOUBT * self._enough:
-                self._open(at_s, by_size=True)
-                return True
-        elif since_s < _CAREFUL_BEAT_S or not self._amid_groups or self.informative:
+            if since_s < _PROBE_EVERY_S:
+                return False
+        elif since_s < _CAREFUL_BEAT_S - _ALMOST_S or not self._amid_groups or self.informative:
             return False
-        if since_s < _PROBE_EVERY_S:
-            return False
-        self._probed_s = at_s
-        self.every_s = max(_OPEN_EVERY_S, 0.9 * (at_s - max(self._looked_s, self._group_s)))
+        self._probed_s, self._probed_group_s = at_s, self._group_s
+        self._is_asked = evidence > self._enough
+        self.every_s = max(_OPEN_EVERY_S, at_s - max(self._looked_s, self._group_s) - _ALMOST_S)
         return True
 
-    def _in_vain(self) -> None:
-        """A probe found nothing."""
-        if self._probed_s - self._high_s < _PROBE_EVERY_S:
-            self._enough = min(_MOST_ENOUGH, self._enough * _RISE)
+    def _in_vain(self, seconds: float) -> None:
+        """Sizes spoke against quiet, and looks found nothing in so many seconds of pictures."""
+        self._enough = min(_MOST_ENOUGH, self._enough * (1.0 + _RISE * seconds))
         self._sizes.accept()
 
     def _open(self, at_s: float, *, by_size: bool) -> None:
-        self._is_open = True
+        self._is_open, self._is_asked = True, False
         self._is_size = by_size
         self._is_confirmed = self._is_new = False
         self._opened_s = at_s
@@ -190,21 +194,22 @@ class Gate:
             quiet_s = self._looked_s - self._quiet_since_s
             if quiet_s >= _TAUGHT_S or (quiet_s >= _QUIET_S and not is_high):
                 self._close()
-        elif self._is_moving:
+        elif self._is_moving and at_s - max(self._lively_s, self._high_s) > _HOLD_S:
             # It counts as moving for a while after the last sign of it.
-            if at_s - max(self._lively_s, self._high_s) > _HOLD_S:
-                self._close()
-        elif not self._is_confirmed and self._looked_s - self._opened_s > _WEATHER_S:
+            self._close()
+        elif at_s - max(self._opened_s, self._high_s) > _WEATHER_S and (self.informative or not self._is_confirmed):
             self._deaf_until_s = at_s + self._deaf_s
-            self._deaf_s = min(_MOST_DEAF_S, 2.0 * self._deaf_s)
+            if not self._is_confirmed:
+                self._deaf_s = min(_MOST_DEAF_S, 2.0 * self._deaf_s)
             self._close()
 
     def _close(self) -> None:
         self._is_open = False
         if not self._is_confirmed:
-            if self._is_size:
-                self._enough = min(_MOST_ENOUGH, self._enough * _RISE)
-            self._sizes.accept()
+            if self._is_size and self._opened_s > self._began_s:
+                self._in_vain(self._last_s - self._opened_s)
         elif self._is_new and not self._is_size:
-            self._missed_s = self._last_s
+            self._enough = max(_LEAST_ENOUGH, self._enough / 2.0)
+            self._careful_until_s = self._last_s + self._careful_s
+            self._careful_s = min(_MOST_CAREFUL_S, 2.0 * self._careful_s)
         self._sizes.evidence = 0.0
