@@ -79,8 +79,10 @@ def asked_rightly(recorder: Recorder, cameras: Cameras) -> Iterator[tuple[str, d
     clip = a_clip(recorder)
     now, today = datetime.now(UTC), datetime.now(UTC).date().isoformat()
     stop = {"camera_id": "stop"}
-    for name in ("clip", "strip", "recordings", "timeline", "observations", "clock-events"):
+    for name in ("clip", "strip", "recordings", "timeline", "observations", "clock-events", "activity", "activity.png"):
         yield f"GET {CAMERA}/{name}", {**stop, "query": clip}
+    yield f"GET {CAMERA}/activity/search", {**stop, "query": f"{clip}&area=0,0,1,0,1,1"}
+    yield "GET /api/v1/observations", {"query": clip}
     yield f"GET {CAMERA}/days", {**stop, "query": urlencode({"first": today, "last": today})}
     for name in ("clip.mp4", "timelapse.mp4"):
         yield f"GET {CAMERA}/{name}", {**stop, "query": clip}
@@ -159,6 +161,7 @@ def test_what_is_done_leaves_the_record_that_the_table_tells_and_no_other(audite
 WRONG: Mapping[str, tuple[str, object]] = {
     "GET /api/v1/exports": ("limit=x", None),
     "GET /api/v1/locks": ("active=x", None),
+    "GET /api/v1/observations": ("limit=x", None),
     "GET /api/v1/audit": ("limit=x", None),
     "GET /api/v1/audit.csv": ("from=x", None),
     "POST /api/v1/exports": ("", b"{"),

@@ -23,6 +23,7 @@ _LONGEST_US = 8 * DAY_US
 _LONGEST_SEARCH_US = 31 * DAY_US
 _MOST_VALUES = 20_000
 _LAST_S = 253_402_300_799
+_EVERYWHERE: Area = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,12})?", re.ASCII)
 
 
@@ -103,8 +104,10 @@ def _asked_seconds(request: web.Request, longest_us: int) -> tuple[int, int]:
 
 def _asked_area(request: web.Request, camera: Camera) -> Area:
     zone_id, text = request.query.get("zone"), request.query.get("area")
-    if (zone_id is None) == (text is None):
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "either area or zone was expected")
+    if zone_id is not None and text is not None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "area or zone was expected, not both")
+    if zone_id is None and text is None:
+        return _EVERYWHERE
     if text is None:
         zones = {zone.id: zone.area for zone in camera.vision.zones}
         if zone_id not in zones:

@@ -12,7 +12,7 @@ from ..archive.archive import Archive
 from ..archive.sightings import ObservationId, Sought
 from ..archive.timeline import Observation, Span
 from .problems import Problem
-from .ranges import DAY_US, asked_choice, asked_instant, asked_number, asked_range
+from .ranges import DAY_US, asked_choice, asked_number, asked_range
 
 KINDS = ("motion", "covered", "defocused", "moved", "frozen", "dark", "blinded", "no_signal", "clock_wrong")
 
@@ -50,12 +50,9 @@ class ObservationHandlers:
 
     async def of_all(self, request: web.Request) -> web.Response:
         """What was seen of all cameras, or of some; the newest first unless asked otherwise. Raises Problem."""
-        start_us = asked_instant(request, "start") if "start" in request.query else 0
-        end_us = asked_instant(request, "end") if "end" in request.query else 1 << 62
-        if start_us >= end_us:
-            raise Problem(HTTPStatus.BAD_REQUEST, "reversed_range", "start was expected to lie before end")
+        within = asked_range(request, _LONGEST_US)
         cameras = self._asked_cameras(request)
-        return await self._page(request, Span(start_us, end_us), cameras, newest_first=True, usual=_USUAL_OF_ALL)
+        return await self._page(request, within, cameras, newest_first=True, usual=_USUAL_OF_ALL)
 
     async def _page(
         self, request: web.Request, within: Span, cameras: tuple[str, ...], *, newest_first: bool, usual: int
