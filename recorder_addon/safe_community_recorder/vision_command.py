@@ -61,8 +61,14 @@ def main(given: Sequence[str]) -> int:
     except (CommandError, ConfigError, SourceError) as error:
         print(f"{_PROGRAM}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read the lines has had enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_OFF
     except OSError as error:
-        print(f"{_PROGRAM}: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        print(
+            f"{_PROGRAM}: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", file=sys.stderr
+        )
         return 2
     except KeyboardInterrupt:
         print(f"\n{_PROGRAM}: broken off; nothing was written", file=sys.stderr)

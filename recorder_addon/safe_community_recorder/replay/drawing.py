@@ -70,7 +70,8 @@ def mark(picture: Bitmap, foreground: Blocks, settings: MotionSettings, text: st
     for left, top, right, bottom in boxes_of(foreground):
         corner = (math.ceil(right * width) - 1, math.ceil(bottom * height) - 1)
         draw.rectangle([(left * width, top * height), corner], None, _BOX, 2)
-    _label(draw, (4, 4), text)
+    # Cameras write their own times at the top, as a rule, and their names below on the left.
+    _label(draw, (width - 8 - draw.textlength(text, _font(14)), height - 22), text)
 
 
 def _corners(area: Polygon, width: int, height: int) -> list[tuple[float, float]]:
