@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safe_community_recorder import maintenance
+from safe_community_recorder.archive.activity import ActivitySecond
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.index import Index, open_index
 from safe_community_recorder.archive.sightings import Found, ObservationId, Sought
@@ -317,3 +319,19 @@ async def test_a_day_counts_what_may_be_shown_of_it(open_archive: Open) -> None:
     today = datetime.now(UTC).date()
     days = await archive.days("stop", today - timedelta(days=4), today, ZoneInfo("UTC"))
     assert sum(day.observations for day in days) == 1
+
+
+async def test_what_a_wrong_clock_dated_ahead_makes_way_with_its_footage(open_archive: Open, folder: Folder) -> None:
+    archive = await open_archive()
+    start, ahead = now_us() - 60 * S, now_us() + 4_000 * DAY
+    async with filmed(archive) as camera:
+        camera.put(group(ahead))
+        camera.note(motion(ahead))
+        camera.note(motion(start - HOUR))
+        camera.activity([ActivitySecond(ahead // S, 0.5, np.ones((2, 2), dtype=np.bool_))])
+        await until(lambda: len(list(folder.archive.rglob("activity.bin"))))
+        camera.put(group(start))
+        await camera.written.wait()
+    assert await found(archive) == [("stop", motion(start - HOUR))]
+    assert not list(folder.archive.rglob("activity.bin"))
+    assert len(list(folder.archive.rglob("set-aside/*.mp4"))) == 1

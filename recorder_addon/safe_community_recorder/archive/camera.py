@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..cause import Cause
@@ -15,6 +16,7 @@ from ..media.cmaf import Group
 from ..utc import SECOND_US, to_text
 from .activity import ActivitySecond
 from .beside import Beside
+from .forgetting import forget_from
 from .layout import SET_ASIDE
 from .notes import write_note
 from .place import Place
@@ -360,5 +362,8 @@ class CameraArchive:
         self._place.index.remove(rows)
         for gap in self._place.index.gaps(self.camera_id, from_us, 1 << 62):
             self._write_gap(Gap(gap.start_us, max(gap.start_us, from_us), gap.cause))
+        # The footage must not wait for it.
+        with suppress(OSError):
+            forget_from(self._place, self.camera_id, from_us)
         self._gap = None
         self._last_end_us = self._place.index.last_end_us(self.camera_id)

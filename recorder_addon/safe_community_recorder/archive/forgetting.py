@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from .. import utc
 from .activity import ACTIVITY_NAME, records
-from .notes import without
+from .notes import day_of, without
 from .place import Place
 from .root import ArchiveRoot, cameras_on_disk, day_directories
 from .sightings import ObservationId
@@ -53,6 +53,23 @@ def forget(place: Place, past: Past) -> None:
         with place.root.alone(past.camera_id):
             left, _ = _left(_content(place.root, path), past.before_us, past.held)
             place.root.replace(path, left)
+
+
+def forget_from(place: Place, camera_id: str, from_us: int) -> None:
+    """What was seen of a camera after an instant was dated by a wrong clock: it makes way. Raises OSError."""
+    observations = place.index.sightings.begun_on(camera_id, from_us, 1 << 62)
+    place.index.sightings.remove([ObservationId.of(camera_id, one) for one in observations])
+    without(place.root, camera_id, observations)
+    for day in day_directories(place.root.path, camera_id):
+        path = f"{day}/{ACTIVITY_NAME}"
+        if day < day_of(camera_id, from_us):
+            break
+        with place.root.alone(camera_id):
+            data = _content(place.root, path)
+            kept = [one for one in records(data) if one.start_s * utc.SECOND_US < from_us]
+            left = b"".join(data[one.offset : one.behind] for one in kept)
+            if len(left) < len(data):
+                place.root.replace(path, left)
 
 
 def cameras_with_sightings(place: Place) -> list[str]:
