@@ -77,6 +77,8 @@ class Decoder:
                 "PATH": os.environ.get("PATH", ""),
                 "PYTHONPATH": str(_PACKAGE.parent),
                 "OPENBLAS_NUM_THREADS": "1",
+                # glibc learns from one large picture to keep what is freed: 8K once would cost 50 MB for ever.
+                "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
                 "LANG": "C.UTF-8",
             }
             self._process = await asyncio.create_subprocess_exec(
