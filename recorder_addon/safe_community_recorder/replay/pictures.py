@@ -102,6 +102,8 @@ def _decoded(
     decoder.extradata = CODECS[file.video.codec].write_record(file.video.parameter_sets)
     decoder.thread_count = 1
     decoder.options = {"max_pixels": str(MOST_PIXELS)}
+    if keys_only:
+        decoder.options |= {"skip_loop_filter": "all", "flags2": "+fast"}
     try:
         for index, (size, end) in enumerate(zip(sizes, ends, strict=True)):
             packet = av.Packet(data[int(end - size) : int(end)])
