@@ -35,7 +35,7 @@ _QUIET_S = 0.8
 _TAUGHT_S = 2.0
 _HOLD_S = 1.5
 _NO_LOOKS_S = 6.0
-# What stays suspicious for so long, and sizes are quiet, is weather; then suspicion alone opens nothing for a while.
+# What stays suspicious for so long and does not move is weather; then suspicion alone opens nothing for a while.
 _WEATHER_S = 4.0
 _LEAST_DEAF_S = 8.0
 _MOST_DEAF_S = 60.0
@@ -102,7 +102,8 @@ class Gate:
     @property
     def beat_s(self) -> float:
         """So often a keyframe is to be looked at, whatever sizes say."""
-        return _BEAT_S if self.informative and not self._is_moving else _CAREFUL_BEAT_S
+        is_calm = self.informative and not self._is_moving and self._last_s >= self._deaf_until_s
+        return _BEAT_S if is_calm else _CAREFUL_BEAT_S
 
     def take(self, size_bytes: int, is_key: bool, at_s: float) -> bool:
         """Every passing picture: True if what came since the keyframe is to be decoded, with looks `every_s` apart.
@@ -155,6 +156,9 @@ class Gate:
             self._is_confirmed = True
             self._deaf_s = _LEAST_DEAF_S
             self._is_new = is_new
+        if self._is_new and not self._is_size and at_s - self._opened_s > _AT_ONCE_S:
+            self._is_new = False
+            self._miss(at_s)
 
     def _looks_closer(self, evidence: float, at_s: float) -> bool:
         """While closed: whether this picture is to be looked at."""
@@ -173,6 +177,13 @@ class Gate:
         """Sizes spoke against quiet, and looks found nothing in so many seconds of pictures."""
         self._enough = min(_MOST_ENOUGH, self._enough * (1.0 + _RISE * seconds))
         self._sizes.accept()
+
+    def _miss(self, at_s: float) -> None:
+        """Something moves, and sizes have not said so."""
+        if at_s - self._began_s > _WARM_UP_S:
+            self._enough = max(_LEAST_ENOUGH, self._enough / 2.0)
+            self._careful_until_s = at_s + self._careful_s
+            self._careful_s = min(_MOST_CAREFUL_S, 2.0 * self._careful_s)
 
     def _open(self, at_s: float, *, by_size: bool) -> None:
         self._is_open, self._is_asked = True, False
@@ -197,19 +208,19 @@ class Gate:
         elif self._is_moving and at_s - max(self._lively_s, self._high_s) > _HOLD_S:
             # It counts as moving for a while after the last sign of it.
             self._close()
-        elif at_s - max(self._opened_s, self._high_s) > _WEATHER_S and (self.informative or not self._is_confirmed):
+        elif self._is_weather(at_s):
             self._deaf_until_s = at_s + self._deaf_s
-            if not self._is_confirmed:
-                self._deaf_s = min(_MOST_DEAF_S, 2.0 * self._deaf_s)
+            self._deaf_s = min(_MOST_DEAF_S, 2.0 * self._deaf_s)
             self._close()
+
+    def _is_weather(self, at_s: float) -> bool:
+        """It is suspicious for long and never moves; or it has moved, and sizes that are reliable say it is over."""
+        if not self._is_confirmed:
+            return at_s - self._opened_s > _WEATHER_S
+        return self.informative and at_s - max(self._opened_s, self._high_s) > _WEATHER_S
 
     def _close(self) -> None:
         self._is_open = False
-        if not self._is_confirmed:
-            if self._is_size and self._opened_s > self._began_s:
-                self._in_vain(self._last_s - self._opened_s)
-        elif self._is_new and not self._is_size:
-            self._enough = max(_LEAST_ENOUGH, self._enough / 2.0)
-            self._careful_until_s = self._last_s + self._careful_s
-            self._careful_s = min(_MOST_CAREFUL_S, 2.0 * self._careful_s)
+        if not self._is_confirmed and self._is_size and self._opened_s > self._began_s:
+            self._in_vain(self._last_s - self._opened_s)
         self._sizes.evidence = 0.0
