@@ -78,12 +78,8 @@ class Soaked:
         return [*rows, "", f"Streams: {kinds}."]
 
 
-def soak(hours: float = 10.0, cameras: int = 6, seed: int = 1) -> Soaked:
+async def measure(hours: float = 10.0, cameras: int = 6, seed: int = 1) -> Soaked:
     """Runs it: so many simulated hours of each of so many cameras."""
-    return asyncio.run(_soak(hours, cameras, seed))
-
-
-async def _soak(hours: float, cameras: int, seed: int) -> Soaked:
     rng, kinds, looks = Random(seed), Counter[str](), Counter[str]()
     moments: list[Moment] = []
     with tempfile.TemporaryDirectory(prefix="soak-") as data:
