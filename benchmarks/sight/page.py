@@ -23,8 +23,13 @@ def command_of(part: str) -> str:
 def show(parts: Mapping[str, Callable[[], Lines]], wanted: Iterable[str], page: Path | None) -> None:
     """Measures the wanted parts one after the other, prints each, and writes it into the page, if one is named.
 
-    Raises ValueError where the page has no place for a part.
+    Raises ValueError, before anything is measured, where the page has no place for a part.
     """
+    wanted = list(wanted)
+    if page is not None:
+        text = page.read_text(encoding="utf-8")
+        if homeless := [part for part in wanted if f"<!-- {command_of(part)} -->" not in text]:
+            raise ValueError(f"{page} has no place for {', '.join(homeless)}")
     for part in wanted:
         lines = parts[part]()
         print(f"\n== {part}\n", *lines, sep="\n", flush=True)
