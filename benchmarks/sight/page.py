@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.wire.document import put
 
+from .found import Took
 from .gate import Comparison, typical_day
 from .live import Delays
 from .soak import Soaked
@@ -70,6 +71,12 @@ def gate(comparisons: Sequence[Comparison]) -> Lines:
         f"Altogether {found} of {whole} observations ({share(found, whole)}), {late} of them later than two seconds.",
         f"CPU on a typical day, beside decoding in full: {'; '.join(days)}.",
     ]
+
+
+def found(took: Sequence[Took]) -> Lines:
+    """How long it takes to find what was seen."""
+    rows = [(one.question, one.answers, f"{one.median_ms:.1f}", f"{one.p95_ms:.1f}") for one in took]
+    return table(("119 cameras, 30 days, 200 observations a day each", "answers", "median ms", "p95 ms"), rows)
 
 
 def live(delays: Delays) -> Lines:

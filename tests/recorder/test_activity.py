@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from safe_community_recorder.archive.activity import (
     ActivitySecond,
     Blocks,
+    PackedArea,
     days_between,
     encode,
     records,
@@ -41,7 +42,9 @@ def told(data: bytes, start_s: int, end_s: int) -> list[float | None]:
 
 
 def moved_in(data: bytes, area: Blocks) -> dict[int, float]:
-    return {at_s: share for one in records(data) for at_s, share in zip(*one.moved_in(area), strict=True)}
+    return {
+        at_s: share for one in records(data) for at_s, share in zip(*one.moved_in(PackedArea.of(area)), strict=True)
+    }
 
 
 def test_what_nobody_looked_at_is_told_from_what_did_not_move() -> None:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Self
 
 import numpy as np
 
@@ -46,6 +47,22 @@ class ActivitySecond:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedArea:
+    """Blocks that are searched: the bytes of a bitmap in which they are, the bits of each, and how many they are."""
+
+    positions: np.ndarray[tuple[int], np.dtype[np.intp]]
+    bits: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    count: int
+
+    @classmethod
+    def of(cls, blocks: Blocks) -> Self:
+        """Those of these blocks."""
+        packed = np.packbits(blocks)
+        positions = np.flatnonzero(packed)
+        return cls(positions, packed[positions], max(1, int(np.count_nonzero(blocks))))
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Seconds start ≤ time < end of one shape of picture, as they lie in the file from `offset` to `behind`."""
 
@@ -64,19 +81,20 @@ class Record:
         values[levels == _NOBODY_LOOKED] = np.nan
         return values
 
-    def moved_in(self, area: Blocks) -> tuple[list[int], list[float]]:
+    def moved_in(self, area: PackedArea) -> tuple[list[int], list[float]]:
         """The seconds in which anything moved in these blocks, and the share of them in which it did."""
-        seconds, bitmaps = self._unpacked()[1:]
-        mask = np.packbits(area)
-        inside = bitmaps & mask
+        _, seconds, differences = self._unpacked()
+        if not len(seconds):
+            return [], []
+        inside = np.bitwise_xor.accumulate(differences[:, area.positions], axis=0) & area.bits
         hit = inside.any(axis=1)
         if not hit.any():
             return [], []
-        shares = np.bitwise_count(inside[hit]).sum(axis=1) / max(1, int(np.count_nonzero(area)))
+        shares = np.bitwise_count(inside[hit]).sum(axis=1) / area.count
         return (seconds[hit].astype(np.int64) + self.start_s).tolist(), shares.tolist()
 
     def _unpacked(self) -> tuple[_Levels, np.ndarray[tuple[int], np.dtype[np.uint16]], _Bitmaps]:
-        """Levels of all seconds; the seconds in which blocks moved, counted from the first; and those blocks."""
+        """Levels of all seconds; the seconds in which blocks moved, counted from the first; how those blocks differ."""
         count, row_bytes = self.end_s - self.start_s, _bitmap_bytes(self.rows, self.columns)
         if not self._payload:
             nothing = np.zeros(count, dtype=np.uint16)
@@ -86,7 +104,7 @@ class Record:
         moved = np.unpackbits(np.frombuffer(content, np.uint8, -(-count // 8), count * 2), count=count)
         seconds = np.flatnonzero(moved).astype(np.uint16)
         bitmaps = np.frombuffer(content, np.uint8, len(seconds) * row_bytes, count * 2 + -(-count // 8))
-        return levels, seconds, np.bitwise_xor.accumulate(bitmaps.reshape(-1, row_bytes), axis=0)
+        return levels, seconds, bitmaps.reshape(-1, row_bytes)
 
 
 def encode(seconds: Iterable[ActivitySecond]) -> Iterator[tuple[int, bytes]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import utc
-from .activity import ACTIVITY_NAME, Blocks, Record, Values, days_between, records, values
+from .activity import ACTIVITY_NAME, Blocks, PackedArea, Record, Values, days_between, records, values
 from .index import Index
 from .sightings import Found, ObservationId, Sought
 from .threads import Pools
@@ -107,13 +107,13 @@ class Seen:
     def _moved(self, camera_id: str, day: str, area: Area, frames: Sequence[tuple[int, int]]) -> dict[int, float]:
         """Seconds of a day in which anything moved, each with the share of the area."""
         seconds: dict[int, float] = {}
-        areas: dict[tuple[int, int], Blocks] = {}
+        areas: dict[tuple[int, int], PackedArea] = {}
         for record in self._records(camera_id, [day]):
             if not any(first < record.end_s and behind > record.start_s for first, behind in frames):
                 continue
             shape = record.rows, record.columns
             if shape not in areas:
-                areas[shape] = area(*shape)
+                areas[shape] = PackedArea.of(area(*shape))
             for at_s, share in zip(*record.moved_in(areas[shape]), strict=True):
                 if any(first <= at_s < behind for first, behind in frames):
                     seconds[at_s] = max(share, seconds.get(at_s, 0.0))
