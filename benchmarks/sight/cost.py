@@ -1,0 +1,124 @@
+"""What looking costs: milliseconds of CPU for each picture by stage, beside OpenCV's MOG2 on the same gray frames.
+
+Decoding is measured apart. `cameras_per_core` follows from it: a sub-stream in full, and keyframes of a main stream.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import cv2
+
+from safe_community_recorder.media.video import AccessUnit
+from safe_community_recorder.sampler.decoding import GroupDecoder, configuration_of, keyframe_picture
+from safe_community_recorder.vision.gray import Gray
+from safe_community_recorder.vision.motion import MotionDetector
+from safe_community_recorder.vision.tampering import TamperingDetector
+
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Milliseconds of CPU for one picture: decoded only; made gray and small; what each detector takes; MOG2."""
+
+    decode_ms: float
+    gray_ms: float
+    motion_ms: float
+    tampering_ms: float
+    mog2_ms: float
+
+    @property
+    def beside_mog2(self) -> float:
+        """Motion as a share of MOG2."""
+        return self.motion_ms / self.mog2_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """Milliseconds of CPU for a keyframe by itself, as the worker decodes it, gray and small."""
+
+    name: str
+    size_bytes: int
+    ms: float
+
+    def cameras_per_core(self, every_s: float, looking_ms: float) -> float:
+        """How many cameras one core has time for, with a keyframe of each every so many seconds."""
+        return 1000.0 * every_s / (self.ms + looking_ms)
+
+
+def stages(units: Sequence[AccessUnit]) -> Stages:
+    """A sub-stream in full. Medians of several rounds over the same pictures."""
+    grays = [*_grays(units)]
+    decode_ms = _ms(lambda: _decoded(units, wanted=False), len(units))
+    whole_ms = _ms(lambda: _decoded(units, wanted=True), len(units))
+    return Stages(
+        decode_ms,
+        whole_ms - decode_ms,
+        _ms(lambda: _motion(grays), len(grays)),
+        _ms(lambda: _tampering(grays), len(grays)),
+        _ms(lambda: _mog2(grays), len(grays)),
+    )
+
+
+def keyframe(name: str, units: Iterable[AccessUnit]) -> Keyframe:
+    """Keyframes of a stream, one by one."""
+    keys = [unit for unit in units if unit.is_key]
+
+    def decoded() -> None:
+        for unit in keys:
+            keyframe_picture(unit.video.codec, _configuration(unit), unit.data)
+
+    size_bytes = sum(len(unit.data) for unit in keys) // len(keys)
+    return Keyframe(name, size_bytes, _ms(decoded, len(keys)))
+
+
+def _ms(work: Callable[[], None], count: int) -> float:
+    rounds = []
+    for _ in range(_ROUNDS):
+        began_s = time.process_time()
+        work()
+        rounds.append(time.process_time() - began_s)
+    return median(rounds) / count * 1000
+
+
+def _configuration(unit: AccessUnit) -> bytes:
+    return configuration_of(unit.video.codec, unit.video.parameter_sets)
+
+
+def _decoded(units: Sequence[AccessUnit], *, wanted: bool) -> None:
+    decoder = None
+    for unit in units:
+        if unit.is_key or decoder is None:
+            decoder = GroupDecoder(unit.video.codec, _configuration(unit), only_key=False)
+        for _ in decoder.decode(unit.data, wanted=wanted):
+            pass
+
+
+def _grays(units: Sequence[AccessUnit]) -> Iterable[Gray]:
+    decoder = None
+    for unit in units:
+        if unit.is_key or decoder is None:
+            decoder = GroupDecoder(unit.video.codec, _configuration(unit), only_key=False)
+        for picture in decoder.decode(unit.data, wanted=True):
+            yield picture.gray
+
+
+def _motion(grays: Sequence[Gray]) -> None:
+    detector = MotionDetector()
+    for number, gray in enumerate(grays):
+        detector.observe(gray, number / 5)
+
+
+def _tampering(grays: Sequence[Gray]) -> None:
+    detector = TamperingDetector()
+    for number, gray in enumerate(grays):
+        detector.observe(gray, number * 4.0, colour=0.0)
+
+
+def _mog2(grays: Sequence[Gray]) -> None:
+    cv2.setNumThreads(1)
+    model = cv2.createBackgroundSubtractorMOG2()
+    for gray in grays:
+        model.apply(gray)
