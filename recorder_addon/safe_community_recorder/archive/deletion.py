@@ -170,15 +170,22 @@ class Deletion:
 
     def _forget(self, days_of: DaysOf, locks: Sequence[Lock], now_us: int) -> None:
         """What was seen goes with its days."""
-        found = (
-            what_is_past(self._place, camera_id, served_from_us(now_us, days_of(camera_id)), locks, now_us)
-            for camera_id in cameras_with_sightings(self._place)
-        )
-        gone = [past for past in found if past is not None]
+        gone: list[Past] = []
+        for camera_id in cameras_with_sightings(self._place):
+            before_us = served_from_us(now_us, days_of(camera_id))
+            past = what_is_past(self._place, camera_id, before_us, locks, now_us)
+            if past is not None:
+                gone.append(past)
+            if sum(len(one.observations) for one in gone) >= MOST_AT_ONCE:
+                self._forget_proved(gone)
+                gone = []
+        self._forget_proved(gone)
+
+    def _forget_proved(self, gone: Sequence[Past]) -> None:
         if gone:
             self._prove_forgotten(gone)
-            for past in gone:
-                forget(self._place, past)
+        for past in gone:
+            forget(self._place, past)
 
     def _prove_forgotten(self, gone: Sequence[Past]) -> None:
         cameras: dict[str, object] = {

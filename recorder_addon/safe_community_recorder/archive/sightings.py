@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import batched
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -16,6 +18,7 @@ from .timeline import Observation, Span
 _ALWAYS = Span(-(1 << 62), 1 << 62)
 # So many cameras are asked for one by one.
 _FEW = 40
+_CHUNK = 1_000
 _COLUMNS = tuple(
     OBSERVATION.c[name] for name in ("camera_id", "start_us", "end_us", "kind", "score", "zone", "still_us")
 )
@@ -93,13 +96,13 @@ class Sightings:
 
     def remove(self, ids: Sequence[ObservationId]) -> None:
         """These are no longer there."""
-
-        def write(connection: sa.Connection) -> None:
-            for one in ids:
-                key = zip(_KEY, (one.start_us, one.camera_id, one.kind, one.zone), strict=True)
-                connection.execute(sa.delete(OBSERVATION).where(*(column == value for column, value in key)))
-
-        self._store.write(write)
+        # Not all at once: footage must not wait long for its turn.
+        for some in batched(ids, _CHUNK, strict=False):
+            keys = [
+                {"its_start": one.start_us, "its_camera": one.camera_id, "its_kind": one.kind, "its_zone": one.zone}
+                for one in some
+            ]
+            self._store.write(partial(_delete, keys=keys))
 
     def of(self, camera_id: str, start_us: int, end_us: int) -> list[Observation]:
         """A camera's observations that touch start ≤ time < end, in the order of their start."""
@@ -157,6 +160,18 @@ _STILL_END = (
     .scalar_subquery()
     .label("still_end_us")
 )
+
+
+_DELETION = sa.delete(OBSERVATION).where(
+    *(
+        column == sa.bindparam(name)
+        for column, name in zip(_KEY, ("its_start", "its_camera", "its_kind", "its_zone"), strict=True)
+    )
+)
+
+
+def _delete(connection: sa.Connection, keys: Sequence[dict[str, object]]) -> None:
+    connection.execute(_DELETION, keys)
 
 
 def _query(sought: Sought, kind: str | None) -> sa.Select[Any]:
