@@ -138,9 +138,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise CommandError("--video needs --out, the directory in which it is to be")
     asked = _clip(arguments) if arguments.file is not None else _footage(arguments)
     rules = _rules(asked.rules, arguments)
-    ways = [
-        _settings(rules, number, tampering=place == 0) for place, number in enumerate(_sensitivities(rules, arguments))
-    ]
+    ways = [_settings(rules, number) for number in _sensitivities(rules, arguments)]
     every_s = 0.0 if arguments.all or arguments.keyframes else arguments.every
     with _Told(asked, as_json=arguments.json) as told:
         pictures = told.through(asked.source.pictures(arguments.keyframes))
@@ -299,9 +297,8 @@ def _sensitivities(rules: VisionRules, arguments: argparse.Namespace) -> list[in
     return [first, *arguments.compare] if arguments.sensitivity not in (None, *arguments.compare) else arguments.compare
 
 
-def _settings(rules: VisionRules, sensitivity: int, *, tampering: bool) -> EyeSettings:
-    motion = MotionSettings(sensitivity, rules.zones, rules.ignore, rules.minimum_s)
-    return EyeSettings(motion, tampering=tampering and rules.tampering)
+def _settings(rules: VisionRules, sensitivity: int) -> EyeSettings:
+    return EyeSettings(MotionSettings(sensitivity, rules.zones, rules.ignore, rules.minimum_s), rules.tampering)
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------

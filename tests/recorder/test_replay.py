@@ -19,10 +19,14 @@ RED, GREEN, BLUE, YELLOW = (237, 51, 59), (87, 227, 137), (26, 95, 180), (252, 2
 
 
 def footage(
-    seconds: float, *walks: tuple[float, float], hole_s: float = 0, hole_at_s: float = 1e9
+    seconds: float,
+    *walks: tuple[float, float],
+    hole_s: float = 0,
+    hole_at_s: float = 1e9,
+    painted_from_s: float = 1e9,
 ) -> Iterator[Picture]:
     """Ten pictures a second; those from `hole_at_s` on come so much later."""
-    for number, planes in enumerate(pictures(seconds, walks)):
+    for number, planes in enumerate(pictures(seconds, walks, covered_from_s=painted_from_s)):
         at_s = number / RATE
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         yield Picture(number, at_s + (hole_s if at_s >= hole_at_s else 0), number % 10 == 0, frame)
@@ -57,6 +61,14 @@ def test_over_a_hole_in_the_footage_nothing_lasts() -> None:
     first = run.motion[0]
     assert first.end_s <= 26
     assert all(seen.start_s >= 41 or seen.end_s <= 26 for seen in run.motion)
+
+
+def test_a_lens_that_is_painted_over_is_seen_by_each_way_of_looking() -> None:
+    ways = [EyeSettings(MotionSettings(sensitivity)) for sensitivity in (3, 7)]
+    for run in look_again(footage(75, painted_from_s=45), ways, 1.0):
+        (found,) = [seen for seen in run.seen if seen.kind in {"covered", "dark"}]
+        assert 44 <= found.start_s <= 47
+        assert found.end_s == 74
 
 
 def test_boxes_are_drawn_round_what_is_foreign_and_zones_where_they_are() -> None:
