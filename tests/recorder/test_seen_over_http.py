@@ -195,3 +195,15 @@ def test_to_look_for_what_was_seen_anywhere_is_a_search_in_the_audit_log(place: 
     page(place, first_s=-7_200)
     told = [one for one in records(place, event="look", limit=100) if one["details"].get("of") == "observations"]
     assert any("camera_id" not in one or one["camera_id"] is None for one in told)
+
+
+def test_what_is_looked_for_is_said_and_changed_over_http(place: Recorder) -> None:
+    vision = {"sensitivity": 7, "zones": [{"id": "gate", "name": "Vartai", "area": DOOR}]}
+    entry = {"name": "Park", "eldership": "pabirze", "paused": True, "vision": vision}
+    assert place.ask("/api/v1/cameras/park", "PUT", body=entry).status == 200
+    told = place.ask("/api/v1/cameras/park/entry").json
+    validate(told, "CameraEntry")
+    assert told["vision"] == vision
+    wrong = {**entry, "vision": {"zones": [{"id": "gate", "area": DOOR[:2]}]}}
+    detail = refused(place.ask("/api/v1/cameras/park", "PUT", body=wrong), 422, "bad_camera")
+    assert "vision.zones[0].area: 3 to 32 points were expected" in detail
