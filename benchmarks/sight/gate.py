@@ -26,9 +26,10 @@ _NEAR_S = 2.0
 _LATE_S = 2.0
 # The first half minute is looked at in full, for once.
 _WARM_UP_S = 30
-# A village's typical day: how much of it is what, and in how much of it somebody passes.
-TYPICAL_DAY = {"day": 0.48, "night": 0.37, "noisy night": 0.05, "rain": 0.05, "wind": 0.05}
-TYPICAL_MOVING = 0.04
+_AFTER_S = 5.0
+# A village's typical day: how much of it is what, and in how much of it somebody passes or has just passed.
+TYPICAL_DAY = {"day": 0.33, "clouds": 0.15, "night": 0.37, "noisy night": 0.05, "rain": 0.05, "wind": 0.05}
+TYPICAL_MOVING = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Comparison:
         return sum(self.gated.cpu_s) / sum(self.full.cpu_s)
 
     def cost_when(self, *, moving: bool) -> tuple[float, float]:
-        """CPU per second, gated and in full, while somebody moves or while nobody does."""
+        """CPU per second, gated and in full, while somebody moves or has just moved, or while nobody does."""
         counted = range(_WARM_UP_S, len(self.full.cpu_s))
         seconds = [second for second in counted if self._is_moving(second) is moving]
         if not seconds:
@@ -80,7 +81,7 @@ class Comparison:
         return gated, sum(self.full.cpu_s[second] for second in seconds) / len(seconds)
 
     def _is_moving(self, second: int) -> bool:
-        return any(seen.start_s - 1 <= second <= seen.end_s + 1 for seen in self.full.observations)
+        return any(seen.start_s - 1 <= second <= seen.end_s + _AFTER_S for seen in self.full.observations)
 
 
 class _Looking:

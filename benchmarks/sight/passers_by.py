@@ -159,12 +159,13 @@ class Weather:
             picture[top : top + length, left] += 35
 
 
-DAY = Weather("day", 1.2, clouds=0.03)
+DAY = Weather("day", 1.2)
+CLOUDS = Weather("clouds", 1.2, clouds=0.03)
 NIGHT = Weather("night", 2.0, gain=0.5)
 NOISY_NIGHT = Weather("noisy night", 4.0, gain=0.4)
 RAIN = Weather("rain", 2.0, rain=40)
 WIND = Weather("wind", 1.2, wind=2.5)
-WEATHERS: tuple[Weather, ...] = (DAY, NIGHT, NOISY_NIGHT, RAIN, WIND)
+WEATHERS: tuple[Weather, ...] = (DAY, CLOUDS, NIGHT, NOISY_NIGHT, RAIN, WIND)
 
 
 def _blurred(picture: Field, radius: int) -> Field:

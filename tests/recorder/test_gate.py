@@ -10,7 +10,7 @@ import pytest
 from safe_community_recorder.vision.gate import Gate
 
 _FPS = 10
-_KEY_BYTES = 30_000
+_KEY_BYTES = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def test_somebody_whom_sizes_do_not_tell_is_found_by_the_beat_and_makes_it_caref
 
 def test_where_noise_is_coded_there_is_a_look_every_two_seconds() -> None:
     gate = Gate()
-    asked = watched(gate, stream(200, lambda _: 6_000))
+    asked = watched(gate, stream(200, lambda _: 12_000))
     looks_s = sorted({at_s for at_s in (*asked.asked_s, *asked.beats_s) if at_s > 20})
     assert not gate.informative
     assert max(later - sooner for sooner, later in itertools.pairwise(looks_s)) == pytest.approx(2.0)
@@ -161,7 +161,7 @@ def test_a_probe_asks_for_one_picture_and_opens_when_it_is_suspicious() -> None:
 
 
 def test_a_main_stream_is_not_looked_at_amid_its_groups_without_a_reason() -> None:
-    asked = watched(Gate(amid_groups=False), stream(300, lambda _: 6_000))
+    asked = watched(Gate(amid_groups=False), stream(300, lambda _: 12_000))
     assert share(asked, 30, 300) < 0.02
 
 

@@ -28,8 +28,8 @@ _MOST_LEARNED = 3.0
 _KEY_SPREAD = 0.05
 _KEY_FAR = 4.0
 _KEY_WEIGHT = 0.2
-# In octaves: a sixteenth of a keyframe.
-_NOISY = -4.0
+# Sizes that stray by more than this share of a keyframe hide somebody who covers a hundredth of the picture.
+_NOISY = 1 / 180
 
 
 class Sizes:
@@ -44,9 +44,9 @@ class Sizes:
         "_key_level",
         "_key_spread",
         "_keys",
-        "_noise",
         "_offsets",
         "_place",
+        "_strays",
         "_visits",
         "evidence",
         "level",
@@ -63,15 +63,15 @@ class Sizes:
         self._offsets = [0.0] * _PLACES
         self._visits = [0] * _PLACES
         self._place = -1
-        self._noise = 0.0
+        self._strays = 0.0
         self._keys = 0
         self._key_level = 0.0
         self._key_spread = _KEY_SPREAD
 
     @property
     def is_noisy(self) -> bool:
-        """True where a picture in which nothing moves is large beside a keyframe: noise is coded, and hides much."""
-        return self._noise > _NOISY
+        """True where sizes stray so much in quiet (noise or light is coded) that they hide somebody."""
+        return self._strays > _NOISY
 
     def take(self, size_bytes: int, passed_s: float, *, learn: bool) -> float:
         """A picture that says what changed, so long after the one before: the evidence so far."""
@@ -96,7 +96,7 @@ class Sizes:
         """A keyframe: it is another size when the picture is another. The evidence so far."""
         amount = log2(size_bytes + _HEAD_BYTES)
         if self._place >= 0:
-            self._noise = self.level + self._offsets[self._place] - amount
+            self._strays = self.spread * 2.0 ** (self.level + self._offsets[self._place] - amount)
         self._place = -1
         if self._keys == 0:
             self._key_level = amount
