@@ -18,11 +18,12 @@ from .api.auditor import Auditor
 from .api.connections import KEPT_S, Connections
 from .api.events import Hub
 from .api.exports import Recorded, export_json
+from .api.observations import observation_json
 from .api.server import Services, build_app, info_json
 from .api.storage import clock_json, storage_json
 from .archive.archive import Archive
 from .archive.layout import FILE_S
-from .archive.timeline import ClockEvent
+from .archive.timeline import ClockEvent, Observation
 from .audit.actor import CAMERA_FILE, RECORDER
 from .audit.log import AuditLog
 from .changes import cameras_changes, settings_changes
@@ -40,9 +41,9 @@ from .ingest.source import Way
 from .ingest.ways import Ways
 from .pipeline import Pipeline
 from .probe import Prober
+from .sampler.sampler import Sampler
 from .stills import Stills
 from .supervisor import announce
-from .watch import Sampler
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -110,12 +111,14 @@ class Recorder:
             on_status=lambda status: self._hub.publish({"type": "storage", "storage": storage_json(status)}),
         )
         await archive.start()
-        sampler = Sampler(idle=not settings.vision)
+        sampler = Sampler(settings.data, rules.vision.cpu_fraction, idle=not settings.vision)
         ways = Ways(settings.source)
         turns = Turns()
 
         def create(camera: Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
-            return Pipeline(camera, archive, sampler, clock, ways.to, on_change, self._camera_clock, turns)
+            return Pipeline(
+                camera, archive, sampler, clock, ways.to, on_change, self._camera_clock, self._observed, turns
+            )
 
         def on_info() -> None:
             self._hub.publish({"type": "info", "info": info_json(services)})
@@ -125,6 +128,7 @@ class Recorder:
         def on_reread(former: Config, new: Config) -> None:
             cameras, own_settings = cameras_changes(former, new), settings_changes(former, new)
             auditor.tell("camera_file_changed", CAMERA_FILE, cameras=cameras, settings=own_settings)
+            sampler.change(new.vision.cpu_fraction)
 
         fleet = Fleet(settings.config, seen, rules, archive, create, self._hub.publish, on_info, on_reread)
         exports = exports_for(settings.data, archive, own, fleet, self._hub, clock, auditor)
@@ -159,6 +163,7 @@ class Recorder:
         try:
             server, host, port = await _listen(connections, runner, settings)
             background.append(asyncio.create_task(_serve(server)))
+            sampler.start()
             fleet.begin()
             loop.add_signal_handler(signal.SIGHUP, fleet.reread)
             _LOGGER.info("listening", extra={"host": host, "port": port, "version": __version__})
@@ -178,7 +183,7 @@ class Recorder:
             await asyncio.gather(*background, return_exceptions=True)
             await runner.cleanup()
             await fleet.stop()
-            sampler.close()
+            await sampler.close()
             clean = await exports.close()
             clean = await archive.stop() and clean
             auditor.tell("recorder_stopped", RECORDER, clean=clean)
@@ -196,6 +201,9 @@ class Recorder:
                 self._hub.publish(clock_json(None, ClockEvent(clock.utc_us(), ClockChange.HOST_STEPPED.value, by_us)))
                 for pipeline in fleet.cameras.values():
                     pipeline.host_stepped(by_us)
+
+    def _observed(self, pipeline: Pipeline, observation: Observation) -> None:
+        self._hub.publish({"type": "observation", "observation": observation_json(pipeline.camera.id, observation)})
 
     def _camera_clock(self, pipeline: Pipeline, event: ClockEvent) -> None:
         if event.kind != ClockChange.HOST_STEPPED:

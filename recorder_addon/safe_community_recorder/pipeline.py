@@ -8,6 +8,7 @@ from dataclasses import replace
 from av.error import FFmpegError
 
 from . import utc
+from .archive.activity import ActivitySecond
 from .archive.archive import Archive
 from .archive.camera import CameraArchive
 from .archive.timeline import ClockEvent, Observation
@@ -20,7 +21,8 @@ from .ingest.meter import Meter, Telling
 from .ingest.source import Address, Source, Way
 from .live import LiveChannel
 from .media.video import AccessUnit
-from .watch import Sampler, Watch
+from .sampler.sampler import Sampler
+from .sight import Kept, Sight
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Pipeline:
         ways: Callable[[Address], Sequence[Callable[[], Source]]],
         on_change: Callable[[Pipeline], None],
         on_clock: Callable[[Pipeline, ClockEvent], None],
+        on_observation: Callable[[Pipeline, Observation], None],
         turns: Turns | None = None,
     ) -> None:
         self.camera = camera
@@ -56,9 +59,9 @@ class Pipeline:
         self._on_change = on_change
         self._host = host
         self._on_clock = on_clock
-        self._motion_since_us: int | None = None
+        self._on_observation = on_observation
         self._undated = False
-        self._watch: Watch = sampler.watch(camera.id, self._motion)
+        self._sight = Sight(camera, sampler, host, Kept(self._observed, self._active, self._changed))
         self._lifecycle = asyncio.Lock()
         self._stopped = False
         self._running = False
@@ -95,15 +98,19 @@ class Pipeline:
         """
         async with self._lifecycle:
             self._stopped = True
-            await self._end(cause)
+            try:
+                await self._end(cause)
+            finally:
+                self._sight.close(for_good=cause is not None)
 
     async def change(self, camera: Camera) -> None:
         """Takes a new entry of the same id. What has to connect anew is ended; `start` begins it."""
         async with self._lifecycle:
             former, self.camera = self.camera, camera
+            self._sight.change(camera)
             if (_address(former, former.url), former.paused) != (_address(camera, camera.url), camera.paused):
                 await self._end(Cause.PAUSED if camera.paused else Cause.RECONFIGURED)
-            elif former.detect_url != camera.detect_url:
+            elif (former.detect_url, former.vision.enabled) != (camera.detect_url, camera.vision.enabled):
                 sub, self._sub = self._sub, None
                 await _cancelled(sub)
                 if self._state.connection is Connection.CONNECTED:
@@ -128,7 +135,7 @@ class Pipeline:
     def _begin_to_watch(self) -> None:
         """Connects the sub-stream, if there is one and it is not connected already."""
         camera, url = self.camera, self.camera.detect_url
-        if url is None:
+        if url is None or not self._sight.is_wanted:
             self._watched_us = 0
         elif self._sub is None:
             # It gets the time to come up before the main stream is looked at instead.
@@ -149,8 +156,8 @@ class Pipeline:
         tasks = (self._sub, self._main, self._writing)
         self._sub = self._main = self._writing = None
         await asyncio.gather(*map(_cancelled, tasks), *self._ending)
-        # What moved until now belongs to this recording.
-        self._watch.blind()
+        # What was seen until now belongs to this recording.
+        self._sight.blind()
         builder, recording = self._builder, self._recording
         self._builder = None
         try:
@@ -186,12 +193,12 @@ class Pipeline:
                 "since": utc.to_text(self._since_us),
                 "problem": state.problem or (trouble and f"footage cannot be written: {trouble[1]}"),
                 "recording": self._recording is not None and self._recording.recording,
-                "motion": self._watch.motion,
                 "codec": video.codec if video else None,
                 "width": video.width if video else None,
                 "height": video.height if video else None,
                 "viewers": self.live.viewers,
                 "stream": self._stream_json(),
+                **self._sight.as_json(),
             },
         }
 
@@ -245,8 +252,10 @@ class Pipeline:
             self.live.push(unit)
         except FFmpegError as error:
             _LOGGER.warning("live stream interrupted", extra={"camera": self.camera.id, "problem": error.strerror})
-        if unit.is_key and unit.arrival_us - self._watched_us > _SUB_STREAM_SILENCE_US:
-            self._watch.keyframe(unit)
+        if unit.arrival_us - self._watched_us > _SUB_STREAM_SILENCE_US:
+            self._sight.push(unit, is_sub=False)
+        if unit.is_key:
+            self._sight.clock(self._meter.numbers(self._host.offset_us).clock_offset_s)
         if self._meter.take(unit) and self._telling.is_allowed(unit.arrival_us):
             numbers = self._meter.numbers(self._host.offset_us)
             if self._telling.is_due(numbers, self._counts(), unit.arrival_us):
@@ -258,14 +267,14 @@ class Pipeline:
         self._undated = undated
 
     def _sub_unit(self, unit: AccessUnit) -> None:
-        if unit.is_key:
-            self._watched_us = unit.arrival_us
-            self._watch.keyframe(unit)
+        self._watched_us = unit.arrival_us
+        self._sight.push(unit, is_sub=True)
 
     def _main_state(self, state: FeedState) -> None:
         self._state = state
         self._since_us = self._host.utc_us()
         if state.connection is Connection.CONNECTED:
+            self._sight.back()
             self._begin_to_watch()
         else:
             if state.connection is Connection.REFUSED:
@@ -273,7 +282,7 @@ class Pipeline:
             if self._builder is not None and self._recording is not None:
                 self._builder.flush()
                 self._recording.interrupted(state.cause or Cause.CAMERA_UNREACHABLE)
-            self._watch.blind()
+            self._sight.without()
             self.live.end()
             self._meter.begin_anew()
         self._changed()
@@ -281,21 +290,14 @@ class Pipeline:
     def _sub_state(self, _state: FeedState) -> None:
         """The sub-stream only serves vision; the camera's state is the main stream's."""
 
-    def _motion(self, motion: bool) -> None:
-        now_us = steady_us()
-        if motion:
-            self._motion_since_us = now_us
-        elif self._motion_since_us is not None:
-            begin_us, end_us = self._host.utc_us(self._motion_since_us), self._host.utc_us(now_us)
-            if end_us > begin_us:
-                self._note(Observation(begin_us, end_us, "motion"))
-            self._motion_since_us = None
-        self._changed()
+    def _observed(self, observation: Observation) -> None:
+        if self._recording is not None:
+            self._recording.note(observation)
+        self._on_observation(self, observation)
 
-    def _note(self, note: Observation | ClockEvent) -> None:
-        # As with footage: what cannot be dated is not kept.
-        if self._recording is not None and self._host.is_set:
-            self._recording.note(note)
+    def _active(self, seconds: Sequence[ActivitySecond]) -> None:
+        if self._recording is not None:
+            self._recording.activity(seconds)
 
     def host_stepped(self, by_us: int) -> None:
         """The host's clock was set: from here on the footage's time comes from another clock."""
@@ -304,7 +306,9 @@ class Pipeline:
     def _clock_changed(self, change: ClockChange, by_us: int) -> None:
         event = ClockEvent(self._host.utc_us(), change.value, by_us)
         _LOGGER.warning("clock changed", extra={"camera": self.camera.id, "change": change.value, "by_s": by_us / 1e6})
-        self._note(event)
+        # As with footage: what cannot be dated is not kept.
+        if self._recording is not None and self._host.is_set:
+            self._recording.note(event)
         self._on_clock(self, event)
 
     def _recording_changed(self) -> None:

@@ -17,7 +17,7 @@ from safe_community_recorder.identity import Identity
 from safe_community_recorder.ingest.source import Address, Source
 from safe_community_recorder.pipeline import Pipeline
 from safe_community_recorder.probe import Prober
-from safe_community_recorder.watch import Sampler
+from safe_community_recorder.sampler.sampler import Sampler
 
 type Ways = Callable[[Address], Sequence[Callable[[], Source]]]
 
@@ -27,10 +27,11 @@ async def services_in(
     folder: Path, rules: config.Config, archive: Archive, host: HostClock, ways: Ways
 ) -> AsyncIterator[tuple[Services, Fleet]]:
     """All that the interface needs, and the fleet, not begun yet. The token is "token"."""
-    hub, sampler = Hub(), Sampler()
+    hub, sampler = Hub(), Sampler(folder, rules.vision.cpu_fraction)
+    sampler.start()
 
     def create(camera: config.Camera, on_change: Callable[[Pipeline], None]) -> Pipeline:
-        return Pipeline(camera, archive, sampler, host, ways, on_change, lambda *_: None)
+        return Pipeline(camera, archive, sampler, host, ways, on_change, lambda *_: None, lambda *_: None)
 
     fleet = Fleet(folder / "cameras.yaml", None, rules, archive, create, hub.publish, lambda: None)
     own, auditor = Identity("id", "token"), Auditor(AuditLog(folder))
@@ -40,4 +41,4 @@ async def services_in(
         Services(fleet, own, fleet.cameras, archive, hub, host, lambda: rules.time_zone, prober, auditor, exports),
         fleet,
     )
-    sampler.close()
+    await sampler.close()

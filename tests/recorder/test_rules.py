@@ -152,7 +152,7 @@ def scene(
 
 def watched(frames: list[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]) -> list[bool]:
     detector = MotionDetector()
-    return [detector.observe(frame, at_s) for at_s, frame in enumerate(frames)]
+    return [detector.observe(frame, at_s).moving for at_s, frame in enumerate(frames)]
 
 
 def test_noise_and_a_running_clock_are_not_motion() -> None:
