@@ -10,13 +10,20 @@ from statistics import median
 
 import cv2
 
-from safe_community_recorder.media.video import AccessUnit
+from safe_community_recorder.media.video import AccessUnit, CodecName
 from safe_community_recorder.sampler.decoding import GroupDecoder, configuration_of, keyframe_picture
 from safe_community_recorder.vision.gray import Gray
 from safe_community_recorder.vision.motion import MotionDetector
 from safe_community_recorder.vision.tampering import TamperingDetector
 
+from .encoded import H265, VBR, Rate, encoded
+from .passers_by import DAY
+from .street import street
+
 _ROUNDS = 5
+_FRAMES = 200
+_LOOKS_PER_S = 5
+_BEAT_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,25 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """A sub-stream in full by stage, and keyframes of other streams."""
+
+    stages: Stages
+    keyframes: tuple[Keyframe, ...]
+
+    @property
+    def cameras_in_full(self) -> float:
+        """How many sub-streams one core decodes and looks at in full, at five pictures a second."""
+        stages = self.stages
+        each_ms = stages.decode_ms + stages.gray_ms + stages.motion_ms
+        return 1000.0 / (_LOOKS_PER_S * each_ms + stages.tampering_ms / _BEAT_S)
+
+    def cameras_by(self, keyframe: Keyframe) -> float:
+        """How many cameras one core looks at by such a keyframe every four seconds."""
+        return keyframe.cameras_per_core(_BEAT_S, self.stages.motion_ms + self.stages.tampering_ms)
+
+
+@dataclass(frozen=True, slots=True)
 class Keyframe:
     """Milliseconds of CPU for a keyframe by itself, as the worker decodes it, gray and small."""
 
@@ -46,6 +72,30 @@ class Keyframe:
     def cameras_per_core(self, every_s: float, looking_ms: float) -> float:
         """How many cameras one core has time for, with a keyframe of each every so many seconds."""
         return 1000.0 * every_s / (self.ms + looking_ms)
+
+
+def measure() -> Cost:
+    """The street as a sub-stream at five pictures a second; keyframes of it, enlarged, as main streams have them."""
+    frames = [*DAY.over(iter(street()[:_FRAMES]), _LOOKS_PER_S)]
+    sub = [*encoded(frames, _LOOKS_PER_S, VBR)]
+    few = frames[::10]
+    return Cost(
+        stages(sub),
+        (
+            keyframe("640 × 360, H.264", sub),
+            keyframe("640 × 360, H.265", encoded(frames, _LOOKS_PER_S, H265)),
+            keyframe("1920 × 1080, H.264", encoded(few, 1, _main("h264"), (1920, 1080))),
+            keyframe("1920 × 1080, H.265", encoded(few, 1, _main("h265"), (1920, 1080))),
+            keyframe("3840 × 2160, H.264", encoded(few[:8], 1, _main("h264"), (3840, 2160))),
+        ),
+    )
+
+
+def _main(codec: CodecName) -> Rate:
+    """A main stream, of which only the keyframes matter."""
+    quiet = (("x265-params", "log-level=none:pools=none:frame-threads=1"),) if codec == "h265" else ()
+    options = (("preset", "veryfast"), ("tune", "zerolatency"), ("crf", "26"), *quiet)
+    return Rate("main", codec, 1.0, options)
 
 
 def stages(units: Sequence[AccessUnit]) -> Stages:

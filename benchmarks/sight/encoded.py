@@ -76,9 +76,9 @@ H265 = Rate(
 RATES = (VBR, VBR_2S, CBR, CBR_2S, B_PICTURES, H265)
 
 
-def encoded(frames: Iterable[Gray], fps: float, rate: Rate) -> Iterator[AccessUnit]:
-    """The frames as a sub-stream of 640 × 360; colours are neutral. They arrive when they are taken."""
-    width, height = _SIZE
+def encoded(frames: Iterable[Gray], fps: float, rate: Rate, size: tuple[int, int] = _SIZE) -> Iterator[AccessUnit]:
+    """The frames as a stream of this width and height; colours are neutral. They arrive when they are taken."""
+    width, height = size
     encoder = cast("av.VideoCodecContext", av.CodecContext.create(_ENCODERS[rate.codec], "w"))
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.framerate, encoder.time_base = Fraction(fps), 1 / Fraction(fps)

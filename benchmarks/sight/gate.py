@@ -15,8 +15,9 @@ from safe_community_recorder.sampler.worker import Worker
 from safe_community_recorder.vision.eye import EyeSettings
 from safe_community_recorder.vision.observer import MOTION, Observer, Seen
 
-from .encoded import Rate, encoded
-from .passers_by import Scene, Weather
+from .encoded import RATES, Rate, encoded
+from .passers_by import WEATHERS, Scene, Weather, clip_of, scene
+from .street import FPS, street
 
 _CAMERA = "village"
 # From a job to its answer: a process that others keep waiting, too.
@@ -163,6 +164,12 @@ def compared(scene: Scene, weather: Weather, rate: Rate) -> Comparison:
     added = sum(not any(_overlap(seen, other) for seen in full.observations) for other in with_gate.observations)
     minutes = len(units) / fps / 60
     return Comparison(weather.name, rate.name, minutes, full, with_gate, len(delays_s), tuple(delays_s), added)
+
+
+def measure(minutes: float = 4.0) -> list[Comparison]:
+    """All weathers, coded in all ways: about a quarter of an hour at four minutes each."""
+    village = scene(clip_of("street", street(), FPS), 60 * minutes, quiet_s=25, seed=5)
+    return [compared(village, weather, rate) for rate in RATES for weather in WEATHERS]
 
 
 def _overlap(seen: Seen, other: Seen) -> bool:
