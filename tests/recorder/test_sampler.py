@@ -140,10 +140,9 @@ async def test_with_little_to_spend_all_are_looked_at_in_turn_and_it_is_said(tmp
 
 
 async def test_what_was_learned_of_a_view_is_kept_over_a_restart(tmp_path: Path) -> None:
-    units = walk()
     async with looking(tmp_path) as sampler:
         camera = Camera(sampler, "stop")
-        await camera.sees(units[:180])
+        await camera.sees([*arriving(stream(90), steady_us())])
         sampler.let_go(camera.watch, for_good=False)
     kept = tmp_path / "vision" / "stop.references"
     assert kept.stat().st_size > 100

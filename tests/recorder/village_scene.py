@@ -22,7 +22,7 @@ def _ground() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
 
 
 def pictures(seconds: float, walks: Walks = (), *, covered_from_s: float = 1e9) -> Iterator[Yuv]:
-    """Ten a second, with a sensor's noise; what is covered is nearly black."""
+    """Ten a second, with a sensor's noise; what is covered is plain gray."""
     rng = np.random.default_rng(1)
     ground = _ground()
     for number in range(round(seconds * RATE)):
@@ -34,7 +34,7 @@ def pictures(seconds: float, walks: Walks = (), *, covered_from_s: float = 1e9) 
                 luma[80:140, left : left + 24] = 30
                 luma[80:96, left + 6 : left + 18] = 210
         if at_s >= covered_from_s:
-            luma[:] = 24
+            luma[:] = 70
         luma += rng.normal(0, 1.5, luma.shape)
         picture = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
         picture[:HEIGHT] = np.clip(luma, 0, 255)
