@@ -66,6 +66,11 @@ def test_a_quiet_minute_takes_next_to_nothing_and_a_busy_one_little() -> None:
     assert len(written(walks)) < 600
 
 
+def test_blocks_outside_of_what_is_watched_are_found_though_they_count_for_nothing() -> None:
+    data = written([second(NOON, (5, 5), activity=0.0)])
+    assert moved_in(data, blocks((5, 5))) == {NOON: 1.0}
+
+
 def test_an_area_knows_when_anything_moved_in_it() -> None:
     corner, elsewhere = (21, 0), (3, 30)
     data = written(

@@ -16,6 +16,7 @@ from safe_community_recorder import maintenance
 from safe_community_recorder.archive.activity import ActivitySecond
 from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.index import Index, open_index
+from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.sightings import Found, ObservationId, Sought
 from safe_community_recorder.archive.timeline import Observation, Span
 from safe_community_recorder.audit.reading import Wanted, every
@@ -84,11 +85,26 @@ async def test_observations_come_back_whole_when_the_index_is_made_anew(open_arc
     archive = await begun(folder)
     start = now_us() - 60 * S
     await record(archive, "stop", [group(start)])
-    await noted(archive, "stop", replace(motion(start, 3, "door"), still_us=start + S // 2), motion(start - DAY))
+    pictured = replace(motion(start, 3, "door"), still_us=start + S // 2)
+    await noted(archive, "stop", pictured, motion(start, 3, "yard"), motion(start, 3), motion(start - DAY))
     kept = await found(archive)
     assert await archive.stop()
     folder.index.unlink()
     assert await found(await open_archive()) == kept
+    assert maintenance.check(folder.path, folder.archive) == 0
+
+
+async def test_what_the_index_did_not_hear_of_an_observation_the_file_tells(folder: Folder) -> None:
+    archive = await begun(folder)
+    seen = motion(now_us() - 60 * S, 30)
+    await noted(archive, "stop", seen)
+    assert await archive.stop()
+    with sqlite3.connect(folder.index) as database:
+        database.execute("UPDATE observation SET end_us = start_us + 1, score = 0.1")
+    database.close()
+    again = await begun(folder)
+    assert await found(again) == [("stop", seen)]
+    assert await again.stop()
     assert maintenance.check(folder.path, folder.archive) == 0
 
 
@@ -132,10 +148,19 @@ async def test_a_still_is_told_as_long_as_its_picture_is_recorded(open_archive: 
     pictured = replace(motion(start), still_us=start + S // 2)
     missed = replace(motion(start + 300 * S), still_us=start + 301 * S)
     async with filmed(archive) as camera:
-        camera.put(group(start))
-        await camera.written.wait()
-        camera.note(pictured)
+        for number in range(2):
+            camera.put(group(start + number * S))
+            await camera.written.wait()
+        camera.note(replace(pictured, still_us=start + 3 * S // 2))
         camera.note(missed)
+
+        async def are_written() -> bool:
+            return len(await found(archive)) == 2
+
+        await until(are_written)
+        # Of the file that is being written the database knows the beginning only.
+        assert [seen.still_us for _, seen in await found(archive)] == [start + 3 * S // 2, None]
+        camera.note(pictured)
     assert await found(archive) == [("stop", pictured), ("stop", replace(missed, still_us=None))]
     assert await archive.stop()
     for path in folder.files:
@@ -301,6 +326,17 @@ async def test_what_a_lock_holds_stays_with_its_footage(open_archive: Open, fold
     assert await found(archive) == [("stop", motion(start))]
     (path,) = folder.archive.rglob("observations.jsonl")
     assert path.read_text().count("motion") == 1
+
+
+async def test_a_still_that_is_past_its_days_is_not_told_any_more(folder: Folder) -> None:
+    archive = await begun(folder, days=1)
+    start = now_us() - DAY - 60 * S
+    await record(archive, "stop", [group(start)])
+    await noted(archive, "stop", Observation(start, now_us() - HOUR, "motion", 0.5, None, start + S // 2))
+    assert [seen.still_us for _, seen in await found(archive)] == [None]
+    archive.use(Storage(2), lambda _camera_id: 2)
+    assert [seen.still_us for _, seen in await found(archive)] == [start + S // 2]
+    assert await archive.stop()
 
 
 async def test_what_goes_on_is_not_past_its_days_however_long_ago_it_began(open_archive: Open) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 
 from .. import utc
 from .activity import ACTIVITY_NAME, ActivitySecond, encode
@@ -25,7 +24,10 @@ _MOST_BATCHES = 60
 
 
 class Beside:
-    """For one camera. What is handed over is written in its order; `lasting` are the observations that go on."""
+    """For one camera. What is handed over is written in its order; `lasting` are the observations that go on.
+
+    Whether one goes on is written nowhere: only this recorder knows it, as long as it runs.
+    """
 
     def __init__(self, camera_id: str, place: Place) -> None:
         self.camera_id = camera_id
@@ -44,8 +46,7 @@ class Beside:
             self.lasting.add(which)
         else:
             self.lasting.discard(which)
-        # Whether it lasts only this recorder knows, as long as it runs.
-        self._notes.append(replace(observation, lasting=False))
+        self._notes.append(observation)
         if len(self._notes) > _MOST_NOTES:
             self._notes.popleft()
             self._lose()
