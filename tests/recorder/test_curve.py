@@ -36,7 +36,9 @@ def test_the_more_moved_the_higher_and_nothing_is_a_line_at_the_foot() -> None:
 def test_the_least_movement_of_a_second_is_seen_in_the_curve_of_a_day() -> None:
     day = np.zeros(86_400, dtype=np.float32)
     day[40_000] = 1e-9
-    lit = np.flatnonzero((curve(day, 800, 80) == 2).any(axis=0))
+    drawn = curve(day, 800, 80) == 2
+    lit = np.flatnonzero(drawn.any(axis=0))
+    assert drawn.sum() == 2
     assert lit.tolist() == [40_000 * 800 // 86_400]
 
 
