@@ -127,8 +127,8 @@ def test_patterns_of_pictures_that_refer_to_others_are_learned() -> None:
     def amount(at_s: float) -> float:
         return 1_600 if round(at_s * _FPS) % 3 == 0 else 300
 
-    asked = watched(Gate(), stream(300, amount, 3.0))
-    assert share(asked, 60, 300) < 0.02
+    asked = watched(Gate(), stream(400, amount, 30.0))
+    assert share(asked, 100, 400) < 0.02
 
 
 def test_what_is_suspicious_for_long_and_never_moves_does_not_hold_the_gate_open() -> None:
