@@ -78,7 +78,7 @@ class Soaked:
         return [*rows, "", f"Streams: {kinds}."]
 
 
-async def measure(hours: float = 10.0, cameras: int = 6, seed: int = 1) -> Soaked:
+async def measure(hours: float = 10.0, cameras: int = 4, seed: int = 1) -> Soaked:
     """Runs it: so many simulated hours of each of so many cameras."""
     rng, kinds, looks = Random(seed), Counter[str](), Counter[str]()
     moments: list[Moment] = []
