@@ -67,14 +67,14 @@ def compression(frames: Iterator[Gray], per_s: float) -> Iterator[Gray]:
     first = next(frames, None)
     if first is None:
         return
-    encoder = cast("av.VideoCodecContext", av.CodecContext.create("libx264", "w"))
+    encoder = av.CodecContext.create("libx264", "w")
     encoder.height, encoder.width = first.shape
     encoder.pix_fmt = "yuv420p"
     encoder.time_base = Fraction(1, 90_000)
     encoder.gop_size = max(1, round(2 * per_s))
     encoder.options = {"preset": "veryfast", "tune": "zerolatency", "qp": "40"}
     encoder.thread_count = 1
-    decoder = cast("av.VideoCodecContext", av.CodecContext.create("h264", "r"))
+    decoder = av.CodecContext.create("h264", "r")
     decoder.thread_count = 1
     for number, frame in enumerate(_and_first(first, frames)):
         picture = av.VideoFrame.from_ndarray(_planar(frame), format="yuv420p")
@@ -164,8 +164,9 @@ def lightning(frames: Iterator[Gray], per_s: float) -> Iterator[Gray]:
 
 
 def infrared_switch(frames: Iterator[Gray], per_s: float) -> Iterator[Gray]:
-    """Every forty seconds the infrared filter goes or comes: half a second of wrong exposure, then another look, a
-    little out of focus at first.
+    """Every forty seconds the infrared filter goes or comes.
+
+    The exposure is wrong for a second; then another look, a little out of focus at first.
     """
     rng = _rng(13)
     for number, frame in enumerate(frames):
@@ -205,7 +206,7 @@ def foggy(picture: Levels, clear: float) -> Levels:
     """A picture in fog: so much (0 … 1) of its contrast is left at its bottom, half as much at its top."""
     height = picture.shape[0]
     left = clear * np.linspace(0.5, 1.0, height, dtype=np.float32)[:, np.newaxis]
-    return picture * left + np.float32(165) * (1 - left)
+    return np.asarray(picture * left + 165 * (1 - left), dtype=np.float32)
 
 
 def swept(picture: Levels, passed: float) -> Levels:
@@ -224,7 +225,7 @@ def _rng(number: int) -> np.random.Generator:
 
 
 def _toward(old: Levels, new: Levels, share: float) -> Levels:
-    return (old + (new - old) * np.float32(share)).astype(np.float32)
+    return np.asarray(old + (new - old) * np.float32(share), dtype=np.float32)
 
 
 def _and_first(first: Gray, others: Iterator[Gray]) -> Iterator[Gray]:

@@ -22,12 +22,12 @@ def gray(picture: Levels) -> Gray:
 
 def linear(picture: Levels) -> Levels:
     """Levels (0 … 255) as light (0 … 1)."""
-    return (np.clip(picture, 0, 255) / np.float32(255)) ** np.float32(_GAMMA)
+    return np.asarray((np.clip(picture, 0, 255) / 255) ** _GAMMA, dtype=np.float32)
 
 
 def encoded(light: Levels) -> Levels:
     """Light (0 … 1) as levels (0 … 255)."""
-    return np.clip(light, 0, 1) ** np.float32(1 / _GAMMA) * np.float32(255)
+    return np.asarray(np.clip(light, 0, 1) ** (1 / _GAMMA) * 255, dtype=np.float32)
 
 
 def sensed(light: Levels, electrons: float, read_noise: float, rng: np.random.Generator) -> Levels:
@@ -38,7 +38,8 @@ def sensed(light: Levels, electrons: float, read_noise: float, rng: np.random.Ge
     """
     counted = np.clip(light, 0, 1) * np.float32(electrons)
     noise = rng.standard_normal(light.shape, dtype=np.float32)
-    return (counted + np.sqrt(counted + np.float32(read_noise**2)) * noise) / np.float32(electrons)
+    counted += np.sqrt(counted + np.float32(read_noise**2)) * noise
+    return np.asarray(counted / electrons, dtype=np.float32)
 
 
 def blurred(picture: Levels, sigma: float) -> Levels:
@@ -69,7 +70,7 @@ def warped(picture: Levels, down: np.ndarray, across: np.ndarray) -> Levels:
     dy, dx = y - top, x - left
     upper = picture[top, left] * (1 - dx) + picture[top, left + 1] * dx
     lower = picture[top + 1, left] * (1 - dx) + picture[top + 1, left + 1] * dx
-    return (upper * (1 - dy) + lower * dy).astype(np.float32)
+    return np.asarray(upper * (1 - dy) + lower * dy, dtype=np.float32)
 
 
 def spot(shape: tuple[int, int], at: tuple[float, float], radius: float, *, squeeze: float = 1.0) -> Levels:
@@ -93,7 +94,7 @@ def field(shape: tuple[int, int], grain: int, rng: np.random.Generator) -> Level
     dy, dx = dy * dy * (3 - 2 * dy), dx * dx * (3 - 2 * dx)
     upper = coarse[np.ix_(top, left)] * (1 - dx) + coarse[np.ix_(top, left + 1)] * dx
     lower = coarse[np.ix_(top + 1, left)] * (1 - dx) + coarse[np.ix_(top + 1, left + 1)] * dx
-    return (upper * (1 - dy) + lower * dy).astype(np.float32)
+    return np.asarray(upper * (1 - dy) + lower * dy, dtype=np.float32)
 
 
 def textured(picture: Levels) -> Levels:
@@ -110,4 +111,4 @@ def infrared(picture: Levels) -> Levels:
     shape = picture.shape
     reflecting = 0.03 + 0.6 * linear(picture) ** np.float32(0.75) + 0.15 * textured(picture)
     lit = 0.9 * spot(shape, (0.62, 0.5), 0.33) + 0.04
-    return (np.clip(reflecting, 0, 1) * lit).astype(np.float32)
+    return np.asarray(np.clip(reflecting, 0, 1) * lit, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What is known of a camera's view: how it looks by day, by night, by infrared light. Learned slowly, kept compactly."""
+"""What is known of a camera's view: how it looks by day, by night, by infrared light. Learned slowly."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .gray import Gray
-from .structure import PATCH, Patches, Plane, Structure, likeness, structure
+from .structure import PATCH, Flags, Patches, Plane, Structure, likeness, structure
 
 # Bytes that all references of a camera may take.
 LARGEST = 100_000
@@ -15,12 +15,15 @@ LARGEST = 100_000
 _MOST = 4
 _MAGIC = b"SCV1"
 _HEAD = struct.Struct("<4sHHBB")
-_EACH = struct.Struct("<BfI")
+_EACH = struct.Struct("<BffI")
 _LARGEST_SIDE = 4096
 
 # A reference is judged by after so long and so many looks.
 _READY_S = 20.0
 _READY_LOOKS = 4
+# Its fine detail is judged by after so long, or sooner where its noise is so small a share of its edges.
+_CLEAR_S = 600.0
+_CLEAN = 0.01
 _SLOWLY_S = 600.0
 _QUICKLY_S = 60.0
 # A patch whose edges are usually as like as that holds the view.
@@ -39,11 +42,11 @@ class Reference:
     is_colour: bool
     usual: Patches
     bright: float
-    seen_s: float = 0.0
+    noise: float = 0.0
     looks: int = 1
     known_s: float = 0.0
     shape: Structure = field(init=False)
-    anchors: np.ndarray = field(init=False)
+    anchors: Flags = field(init=False)
 
     def __post_init__(self) -> None:
         self._settle()
@@ -58,7 +61,9 @@ class Reference:
         """Whether it is known well enough; it may yet have nothing to hold on to (a dark night)."""
         return self.known_s >= _READY_S and self.looks >= _READY_LOOKS
 
-    def learn(self, gray: Gray, seen: Structure, bright: float, elapsed_s: float, *, quickly: bool) -> None:
+    def learn(
+        self, gray: Gray, seen: Structure, bright: float, noise: float, elapsed_s: float, *, quickly: bool
+    ) -> None:
         """Takes a picture of the view in."""
         elapsed_s = min(elapsed_s, 30.0)
         pace = _QUICKLY_S if quickly else _SLOWLY_S
@@ -68,6 +73,7 @@ class Reference:
         like = likeness(self.shape, seen)
         self.mean += (gray - self.mean) * share
         self.bright += (bright - self.bright) * float(share)
+        self.noise += (noise - self.noise) * float(share)
         self.usual += (like - self.usual) * np.float32(max(float(share), min(0.3, elapsed_s / 120.0)))
         self.looks += 1
         self.known_s += elapsed_s
@@ -81,10 +87,10 @@ class Reference:
         self.anchors = anchors
 
 
-def begun(gray: Gray, seen: Structure, bright: float, at_s: float, *, is_colour: bool) -> Reference:
+def begun(gray: Gray, seen: Structure, bright: float, noise: float, *, is_colour: bool) -> Reference:
     """A reference of one picture."""
     usual = np.full(seen.energy.shape, 0.7, dtype=np.float32)
-    return Reference(gray.astype(np.float32), is_colour, usual, bright, at_s)
+    return Reference(gray.astype(np.float32), is_colour, usual, bright, noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ class Likeness:
     reference: Reference
     kept: float
     kept_reversed: float
-    lost: np.ndarray
+    lost: Flags
 
 
 def compare(reference: Reference, seen: Structure) -> Likeness:
@@ -122,12 +128,14 @@ class View:
         """All, the one that fitted last first."""
         return tuple(self._references)
 
-    def best(self, seen: Structure, enough: float) -> Likeness | None:
-        """The likeness to the reference that fits best (or the first that fits well enough); None without any."""
+    def best(self, seen: Structure, enough: float, *, is_colour: bool) -> Likeness | None:
+        """The likeness to the reference that fits best (or the first that fits well enough); None without any.
+
+        Those of the same light, if there are any to judge by.
+        """
         best = None
-        for reference in self._references:
-            if not reference.is_ready:
-                continue
+        ready = [reference for reference in self._references if reference.is_ready]
+        for reference in [known for known in ready if known.is_colour == is_colour] or ready:
             found = compare(reference, seen)
             if best is None or found.kept > best.kept:
                 best = found
@@ -156,7 +164,7 @@ class View:
                 usual = np.clip(reference.usual * 255, 0, 255).astype(np.uint8)
                 across = np.diff(mean, axis=1, prepend=np.zeros((height, 1), dtype=np.uint8))
                 data = zlib.compress(across.tobytes() + usual.tobytes(), 6)
-                told += _EACH.pack(reference.is_colour, reference.bright, len(data)) + data
+                told += _EACH.pack(reference.is_colour, reference.bright, reference.noise, len(data)) + data
             told += zlib.crc32(told).to_bytes(4, "little")
             if len(told) <= LARGEST:
                 break
@@ -173,16 +181,19 @@ def restored(kept: bytes) -> View | None:
             return None
         references, offset = [], _HEAD.size
         for _ in range(min(count, _MOST)):
-            is_colour, bright, size = _EACH.unpack_from(kept, offset)
+            is_colour, bright, noise, size = _EACH.unpack_from(kept, offset)
             offset += _EACH.size
-            references.append(_restored(kept[offset : offset + size], height, width, dropped_bits, bright, is_colour))
+            mean, usual = _unpacked(kept[offset : offset + size], height, width, dropped_bits)
+            known = Reference(mean, bool(is_colour), usual, bright, noise)
+            known.looks, known.known_s = _READY_LOOKS, _CLEAR_S
+            references.append(known)
             offset += size
     except struct.error, zlib.error, ValueError:
         return None
     return View(references)
 
 
-def _restored(data: bytes, height: int, width: int, dropped_bits: int, bright: float, is_colour: int) -> Reference:
+def _unpacked(data: bytes, height: int, width: int, dropped_bits: int) -> tuple[Plane, Patches]:
     rows, columns = height // PATCH, width // PATCH
     size = height * width
     inflated = zlib.decompressobj().decompress(data, size + rows * columns + 1)
@@ -190,7 +201,5 @@ def _restored(data: bytes, height: int, width: int, dropped_bits: int, bright: f
         raise ValueError(f"{size + rows * columns} bytes of a reference were expected, not {len(inflated)}")
     across = np.frombuffer(inflated, dtype=np.uint8, count=size).reshape(height, width)
     mean = np.cumsum(across, axis=1, dtype=np.uint8).astype(np.float32) * np.float32(1 << dropped_bits)
-    usual = np.frombuffer(inflated, dtype=np.uint8, offset=size).reshape(rows, columns).astype(np.float32) / 255
-    restored_one = Reference(mean, bool(is_colour), usual.astype(np.float32), bright)
-    restored_one.looks, restored_one.known_s = _READY_LOOKS, _QUICKLY_S
-    return restored_one
+    usual = np.frombuffer(inflated, dtype=np.uint8, offset=size).reshape(rows, columns)
+    return mean, np.asarray(usual / 255, dtype=np.float32)

@@ -11,6 +11,9 @@ type Plane = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 type Patches = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 """Something said of each patch of 16 × 16 pixels: (rows, columns) float32."""
 
+type Flags = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+"""Which patches: (rows, columns) bool."""
+
 PATCH = 16
 _HALF_PATCH = PATCH // 2
 _LEAST = np.float32(1e-3)
@@ -48,12 +51,32 @@ def likeness(one: Structure, other: Structure) -> Patches:
     return np.asarray(common / np.sqrt(one.energy * other.energy + _LEAST), dtype=np.float32)
 
 
-def common_detail(one: Structure, other: Structure) -> Patches:
-    """The fine detail that both share, per patch, in levels²; noise, which they do not share, is not in it."""
-    product = one.fine * other.fine
-    rows, columns = one.energy.shape
-    down, across = _sums(rows, _HALF_PATCH), _sums(columns, PATCH)
-    return np.asarray(down @ product @ across.T, dtype=np.float32)
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What two pictures share, in levels²: noise, which they do not share, is not in it, but for what chance makes."""
+
+    fine: float
+    fine_by_chance: float
+    coarse: float
+
+
+def detail(one: Structure, other: Structure, where: Patches) -> Detail:
+    """The edges that two pictures share; `where` weighs the patches."""
+    fine_weight, coarse_weight = _spread(where)
+    fine = one.fine * other.fine * fine_weight
+    coarse = np.vdot(one.coarse * coarse_weight, other.coarse)
+    return Detail(float(fine.sum()), float(np.sqrt(np.vdot(fine, fine))), float(coarse))
+
+
+def noise_between(one: Structure, other: Structure) -> float:
+    """Edges of a picture that another does not share: levels² per element."""
+    lasting = np.vdot(one.right, other.right) + np.vdot(one.below, other.below)
+    return max(0.0, float(one.energy.sum() - lasting) / one.half.size)
+
+
+def contrast(one: Structure) -> float:
+    """How the brightness of coarse forms differs, beside their mean."""
+    return float(_forms(one.half).std() / max(1.0, float(one.half.mean())))
 
 
 def sharpness(known: Structure, seen: Structure, where: Patches) -> float:
@@ -61,10 +84,9 @@ def sharpness(known: Structure, seen: Structure, where: Patches) -> float:
 
     `where` weighs the patches. Projected on what is known: noise, rain and fog do not count.
     """
-    fine_weight = np.repeat(np.repeat(where, _HALF_PATCH, axis=0), PATCH, axis=1)
-    coarse_weight = np.repeat(np.repeat(where, PATCH // 4, axis=0), PATCH // 4, axis=1)
+    fine_weight, coarse_weight = _spread(where)
     fine = _share(known.fine * fine_weight, known.fine, seen.fine)
-    coarse = _share(known.coarse * np.concatenate([coarse_weight, coarse_weight], axis=1), known.coarse, seen.coarse)
+    coarse = _share(known.coarse * coarse_weight, known.coarse, seen.coarse)
     return float(fine / max(coarse, 0.02))
 
 
@@ -75,7 +97,10 @@ def resemblance(one: Structure, other: Structure) -> float:
 
 
 def shift_between(known: Structure, seen: Structure) -> tuple[int, int]:
-    """By how many pixels (down, right; even) the picture seems to have moved: phase correlation (Kuglin & Hines 1975)."""
+    """By how many pixels (down, right; even) the picture seems to have moved.
+
+    Phase correlation: Kuglin & Hines 1975.
+    """
     height, width = known.half.shape
     window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
     cross = np.fft.rfft2((seen.half - seen.half.mean()) * window)
@@ -113,6 +138,13 @@ def _edges(plane: Plane) -> tuple[Plane, Plane]:
 def _forms(half: Plane) -> Patches:
     forms = per_patch(half) / np.float32(_HALF_PATCH**2)
     return np.asarray(forms - forms.mean(), dtype=np.float32)
+
+
+def _spread(where: Patches) -> tuple[Plane, Plane]:
+    """Weights of patches for each element of the fine and of the coarse edges."""
+    fine = np.repeat(np.repeat(where, _HALF_PATCH, axis=0), PATCH, axis=1)
+    coarse = np.repeat(np.repeat(where, PATCH // 4, axis=0), PATCH // 4, axis=1)
+    return fine, np.concatenate([coarse, coarse], axis=1)
 
 
 def _share(weighted: Plane, known: Plane, seen: Plane) -> float:

@@ -7,7 +7,18 @@ import numpy as np
 
 from .gray import Gray
 from .references import Likeness
-from .structure import Patches, Structure, common_detail, likeness, resemblance, sharpness, shift_between, shifted
+from .structure import (
+    Flags,
+    Structure,
+    contrast,
+    detail,
+    likeness,
+    noise_between,
+    resemblance,
+    sharpness,
+    shift_between,
+    shifted,
+)
 
 # The view is there if so much of what holds it is.
 SEEN = 0.45
@@ -21,8 +32,17 @@ _SWING = 4
 _ELSEWHERE = 0.5
 # Less than that is kept by chance.
 _CHANCE = 0.17
-# Fine detail where the view was, beside what it had there.
-_DETAIL = 0.3
+# Fine detail where the view was, beside what it had there; and that beside coarse detail.
+_DETAIL = 0.15
+_FOCUSED = 0.4
+# Detail that noise alone does not make.
+_SURELY = 8.0
+# Noise (levels² of edges) beside that of the reference, and its share of all edges, in mere noise.
+_NOISIER = 2.0
+_NOISE = 10.0
+_MOSTLY = 0.6
+# Contrast that even a lens out of focus leaves.
+_CONTRAST = 0.5
 _BLACK = 16
 _BLACK_PEAK = 32
 _WHITE = 245
@@ -85,33 +105,51 @@ def symptom_of(seen: Structure, before: Structure | None, found: Likeness) -> Sy
     """
     known = found.reference.shape
     if found.kept >= SEEN:
-        there = (found.reference.anchors & ~found.lost).astype(np.float32)
-        return Symptom.DEFOCUSED if sharpness(known, seen, there) < _SHARP else Symptom.NONE
+        there = found.reference.anchors & ~found.lost
+        if not found.reference.is_clear or sharpness(known, seen, there.astype(np.float32)) >= _SHARP:
+            return Symptom.NONE
+        if before is None:
+            return Symptom.UNSURE
+        return (
+            Symptom.NONE
+            if is_noisy(found, seen, before) or has_detail(known, seen, before, there)
+            else Symptom.DEFOCUSED
+        )
     if found.kept_reversed >= SEEN and found.kept_reversed > found.kept + 0.1:
         return Symptom.OTHER_LIGHT
-    anchors = found.reference.anchors.astype(np.float32)
-    if resemblance(known, seen) >= _FORMS and sharpness(known, seen, anchors) < _SHARP:
-        return Symptom.DEFOCUSED
     down, right = shift_between(known, seen)
     if (down or right) and _fits(shifted(known, down, right), seen):
         return Symptom.MOVED if max(abs(down), abs(right)) > _SWING else Symptom.NONE
     if before is None:
         return Symptom.UNSURE
+    if is_noisy(found, seen, before):
+        return Symptom.UNSURE
     detailed = has_detail(known, seen, before, found.lost)
+    if not detailed and resemblance(known, seen) >= _FORMS and contrast(seen) >= _CONTRAST * contrast(known):
+        return Symptom.DEFOCUSED
     if found.kept >= _CHANCE:
         return Symptom.HIDDEN if detailed else Symptom.COVERED
-    if detailed:
-        return Symptom.MOVED
-    return Symptom.COVERED
+    return Symptom.MOVED if detailed else Symptom.COVERED
 
 
-def has_detail(known: Structure, seen: Structure, before: Structure, where: np.ndarray) -> bool:
-    """Whether there is about as much lasting fine detail in the patches as is known there."""
-    weight: Patches = where.astype(np.float32)
-    scale = max(0.05, float(seen.half.std()) / max(1.0, float(known.half.std()))) ** 2
-    there = float((np.maximum(common_detail(seen, before), 0) * weight).sum())
-    known_there = float((np.maximum(common_detail(known, known), 0) * weight).sum())
-    return there >= _DETAIL * min(scale, 1.0) * known_there
+def is_noisy(found: Likeness, seen: Structure, before: Structure) -> bool:
+    """Whether a picture is mostly noise, far more than its reference: too little light to say anything of its view."""
+    noise = noise_between(seen, before)
+    return noise > _NOISIER * found.reference.noise + _NOISE and noise * seen.half.size > _MOSTLY * seen.energy.sum()
+
+
+def has_detail(known: Structure, seen: Structure, before: Structure, where: Flags) -> bool:
+    """Whether the patches are as much in focus as they are known, and as rich.
+
+    What is held before the lens is out of focus: little fine detail beside its coarse.
+    """
+    weight = where.astype(np.float32)
+    there, known_there = detail(seen, before, weight), detail(known, known, weight)
+    return (
+        there.fine >= _SURELY * there.fine_by_chance
+        and there.fine >= _DETAIL * known_there.fine * min(1.0, seen.half.std() / max(1.0, known.half.std())) ** 2
+        and there.fine * known_there.coarse >= _FOCUSED * known_there.fine * there.coarse
+    )
 
 
 def _fits(expected: Structure, seen: Structure) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .gray import Gray
 from .references import Likeness, Reference, View, begun, restored
-from .structure import PATCH, Structure, structure
+from .structure import PATCH, Structure, noise_between, structure
 from .symptoms import SEEN, Levels, Symptom, has_detail, levels_of, symptom_of
 
 # Chroma in levels from neutral: surely colour, surely infrared light.
@@ -124,6 +124,7 @@ class TamperingDetector:
         self._finding: Finding | None = None
         self._trail: deque[tuple[float, float]] = deque()
         self._learning: Reference | None = None
+        self._noise = 0.0
 
     def observe(self, gray: Gray, at_s: float, *, colour: float | None = None) -> tuple[Finding, ...]:
         """What lasts now. `colour`: how far chroma is from neutral in levels on average; None if nobody knows.
@@ -138,7 +139,8 @@ class TamperingDetector:
         seen, levels = structure(gray), levels_of(gray)
         self._note_light(colour, at_s)
         self._note_stillness(gray, at_s)
-        found = self._view.best(seen, _SURELY)
+        self._noise = noise_between(seen, self._before_shape) if self._before_shape is not None else 0.0
+        found = self._view.best(seen, _SURELY, is_colour=self._is_colour is not False)
         symptom = self._symptom(seen, levels, found, at_s)
         if symptom in {Symptom.NONE, Symptom.OTHER_LIGHT}:
             self._learn(gray, seen, levels, found, at_s, symptom)
@@ -227,7 +229,7 @@ class TamperingDetector:
                 reference = found.reference
                 self._view.prefer(reference)
             else:
-                reference = begun(gray, seen, levels.bright, at_s, is_colour=is_colour)
+                reference = begun(gray, seen, levels.bright, self._noise, is_colour=is_colour)
                 self._view.add(reference)
                 self._learned_s = at_s
             self._learning = reference
@@ -242,7 +244,7 @@ class TamperingDetector:
         elapsed_s = min(at_s - self._learned_s, at_s - self._before_s if self._before is not None else 1.0, 30.0)
         if reference.is_learned:
             elapsed_s = min(at_s - self._learned_s, 30.0)
-        reference.learn(gray, seen, levels.bright, elapsed_s, quickly=kept < _SURELY)
+        reference.learn(gray, seen, levels.bright, self._noise, elapsed_s, quickly=kept < _SURELY)
         self._learned_s = at_s
 
     def _consider(self, symptom: Symptom, found: Likeness | None, at_s: float) -> None:
@@ -284,9 +286,9 @@ class TamperingDetector:
 
     def _tell(self, kind: Tampering, since_s: float, score: float, at_s: float) -> None:
         ended = self._ended
-        if self._finding is None and ended is not None and ended.kind is kind:
-            if at_s - self._ended_s <= self._settings.again_s + self._settings.persistence_s:
-                since_s = ended.since_s
+        soon_s = self._settings.again_s + self._settings.persistence_s
+        if self._finding is None and ended is not None and ended.kind is kind and at_s - self._ended_s <= soon_s:
+            since_s = ended.since_s
         if self._finding is not None:
             if kind is self._finding.kind:
                 since_s = self._finding.since_s
@@ -311,22 +313,22 @@ class TamperingDetector:
         """Learns the view to which the camera was moved; it is its own after long enough."""
         is_colour = self._is_colour is not False
         if self._candidate is None:
-            self._candidate = View([begun(gray, seen, levels.bright, at_s, is_colour=is_colour)])
+            self._candidate = View([begun(gray, seen, levels.bright, self._noise, is_colour=is_colour)])
             self._candidate_since_s = self._learned_s = at_s
             return
         if at_s - self._learned_s < _LEARN_EVERY_S:
             return
-        found = self._candidate.best(seen, _SURELY)
+        found = self._candidate.best(seen, _SURELY, is_colour=is_colour)
         current = self._candidate.references[0]
         if found is not None and found.kept < SEEN:
             if found.kept_reversed < SEEN and current.is_colour == is_colour:
                 self._candidate = None
                 return
-            current = begun(gray, seen, levels.bright, at_s, is_colour=is_colour)
+            current = begun(gray, seen, levels.bright, self._noise, is_colour=is_colour)
             self._candidate.add(current)
         elif found is not None:
             current = found.reference
-        current.learn(gray, seen, levels.bright, at_s - self._learned_s, quickly=False)
+        current.learn(gray, seen, levels.bright, self._noise, at_s - self._learned_s, quickly=False)
         self._learned_s = at_s
         if at_s - self._candidate_since_s >= self._settings.accept_s:
             self._view, self._candidate, self._learning = self._candidate, None, None
