@@ -61,6 +61,12 @@ class Reference:
         """Whether it is known well enough; it may yet have nothing to hold on to (a dark night)."""
         return self.known_s >= _READY_S and self.looks >= _READY_LOOKS
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether so little noise is left in it that its fine detail is the view's."""
+        noise = self.noise * self.shape.half.size / self.looks
+        return self.known_s >= _CLEAR_S or noise < _CLEAN * float(self.shape.energy.sum())
+
     def learn(
         self, gray: Gray, seen: Structure, bright: float, noise: float, elapsed_s: float, *, quickly: bool
     ) -> None:
