@@ -21,8 +21,8 @@ _LARGEST_SIDE = 4096
 # A reference is judged by after so long and so many looks.
 _READY_S = 20.0
 _READY_LOOKS = 4
-# Its fine detail is judged by after so long, or sooner where its noise is so small a share of its edges.
-_CLEAR_S = 600.0
+# Its fine detail is judged by where noise is so small a share of its edges; more looks than that are forgotten.
+_CLEAR_LOOKS = 60
 _CLEAN = 0.01
 _SLOWLY_S = 600.0
 _QUICKLY_S = 60.0
@@ -64,8 +64,8 @@ class Reference:
     @property
     def is_clear(self) -> bool:
         """Whether so little noise is left in it that its fine detail is the view's."""
-        noise = self.noise * self.shape.half.size / self.looks
-        return self.known_s >= _CLEAR_S or noise < _CLEAN * float(self.shape.energy.sum())
+        noise = self.noise * self.shape.half.size / min(self.looks, _CLEAR_LOOKS)
+        return noise < _CLEAN * float(self.shape.energy.sum())
 
     def learn(
         self, gray: Gray, seen: Structure, bright: float, noise: float, elapsed_s: float, *, quickly: bool
@@ -191,7 +191,7 @@ def restored(kept: bytes) -> View | None:
             offset += _EACH.size
             mean, usual = _unpacked(kept[offset : offset + size], height, width, dropped_bits)
             known = Reference(mean, bool(is_colour), usual, bright, noise)
-            known.looks, known.known_s = _READY_LOOKS, _CLEAR_S
+            known.looks, known.known_s = _CLEAR_LOOKS, _QUICKLY_S
             references.append(known)
             offset += size
     except struct.error, zlib.error, ValueError:
