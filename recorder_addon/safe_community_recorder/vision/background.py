@@ -45,6 +45,8 @@ class Background:
         self.tolerance: Gray = np.empty((height, width), dtype=np.uint8)
         self._high: Gray = np.empty((height, width), dtype=np.uint8)
         self._low: Gray = np.empty((height, width), dtype=np.uint8)
+        self._greater: Gray = np.empty((height, width), dtype=np.uint8)
+        self._lesser: Gray = np.empty((height, width), dtype=np.uint8)
         self._over = np.empty((height, width), dtype=np.bool_)
         self._under = np.empty((height, width), dtype=np.bool_)
         self.begin(gray, at_s)
@@ -68,6 +70,14 @@ class Background:
         np.greater(gray, self._high, out=self._over)
         np.less(gray, self._low, out=self._under)
         np.logical_or(self._over, self._under, out=self._over)
+        return per_block(self._over)
+
+    def changes(self, gray: Gray, before: Gray) -> Counts:
+        """How many of each block's 64 pixels differ between two pictures by more than the tolerance."""
+        np.maximum(gray, before, out=self._greater)
+        np.minimum(gray, before, out=self._lesser)
+        np.subtract(self._greater, self._lesser, out=self._greater)
+        np.greater(self._greater, self.tolerance, out=self._over)
         return per_block(self._over)
 
     def shift(self, levels: int) -> None:

@@ -23,6 +23,19 @@ _LEARN_EVERY_S = 0.5
 _COMPARE_S = 0.3
 _SETTLE_S = 3.0
 _RESTLESS = 0.12
+# Blocks that change again and again (a clock, a flag, leaves): how fast that is learned and forgotten, in seconds.
+_FIDGETS_S, _CALMS_S = 8.0, 60.0
+_LEAST_FIDGET = 0.3
+_CHANGED_PIXELS = 4
+# After a beginning nobody is known for a moment; then, and after a change of light, only who leaves his place is.
+_NOBODY_S, _STRICT_S = 5.0, 10.0
+# Until it is known how much comes and goes, it may be much.
+_FIRST_WEATHER = 2.0
+# Blobs a second that come and go: more are rain or snow, and somebody has to be clearer than usual.
+_WEATHER = 1.0
+_WEATHER_S = 20.0
+# Blocks a second that who walks goes, or runs; flakes and streaks are faster.
+_WALK, _RUN = 4.5, 6.0
 _GHOST_S = 4.0
 _PARKED_S = 180.0
 _IN_PLACE_S = 20.0
@@ -77,10 +90,11 @@ class MotionDetector:
         self._background: Background | None = None
         self._shape: tuple[int, int] = (0, 0)
         self._at_s = self._began_s = self._learned_s = self._before_s = 0.0
-        self._blind_until_s = self._sign_s = float("-inf")
+        self._blind_until_s = self._sign_s = self._strict_until_s = float("-inf")
+        self._weather = 0.0
         self._score = 0.0
-        self._moving = False
-        self._last_bits = 0
+        self._moving = self._suspicious = False
+        self._last_bits = self._changed = self._travellers = 0
 
     def forget(self) -> None:
         """The camera was away: what it shows now is learned anew, and nothing moves."""
@@ -99,13 +113,15 @@ class MotionDetector:
         changed = self._guard(background, gray, counts, at_s)
         if changed:
             counts = background.foreign(gray)
+        if at_s - self._before_s >= _COMPARE_S:
+            self._note_changes(background, gray, at_s)
         if changed or at_s < self._blind_until_s:
             return self._look_away(background, gray, at_s, changed=changed)
-        blobs, weak = self._blobs(counts, gray, background)
+        blobs = self._blobs(counts, gray, background)
         paths, ended = self._paths.follow(blobs, at_s)
-        active = self._moved(gray, background, blobs, paths, at_s)
+        active = self._moved(blobs, paths, at_s)
         self._judge(blobs, paths, ended, at_s, elapsed_s)
-        motion = self._motion(blobs, paths, active, counts, at_s, suspicious=bool(weak))
+        motion = self._motion(blobs, paths, active, counts, at_s)
         self._learn(gray, background, blobs, paths, at_s, elapsed_s)
         return motion
 
@@ -132,17 +148,20 @@ class MotionDetector:
                 self._watched |= bits
         self._restless = np.zeros((rows, columns), dtype=np.float32)
         self._still_s = np.zeros((rows, columns), dtype=np.float32)
+        self._fidget = np.zeros((rows, columns), dtype=np.float32)
         self._ghost = np.zeros((rows, columns), dtype=np.float32)
         self._before: Gray = gray.copy()
         self._before_s = at_s
         self._at_s = at_s
         self._began_s = at_s
+        self._strict_until_s = at_s + _STRICT_S
+        self._weather = _FIRST_WEATHER
         self._learned_s = at_s
         self._blind_until_s = float("-inf")
         self._sign_s = float("-inf")
         self._score = 0.0
-        self._moving = False
-        self._last_bits = 0
+        self._moving = self._suspicious = False
+        self._last_bits = self._changed = self._travellers = 0
         return self._background
 
     def _guard(self, background: Background, gray: Gray, counts: Counts, at_s: float) -> bool:
@@ -164,9 +183,11 @@ class MotionDetector:
         near = np.abs((x - level_x) * gain + level_y - y) <= max(6.0, 1.5 * self._base)
         if 0.2 <= gain <= 5 and near.mean() > 0.7:
             background.relight(gain, level_y - gain * level_x)
+            self._strict_until_s = at_s + _STRICT_S
         else:
             background.begin(gray, at_s)
             self._began_s = at_s
+            self._strict_until_s = at_s + _STRICT_S
             self._blind_until_s = at_s + 1.0
             self._paths = Paths(self._grid)
         return True
@@ -176,28 +197,45 @@ class MotionDetector:
         if at_s - self._learned_s >= _LEARN_EVERY_S:
             self._learned_s = at_s
             background.learn(gray, at_s, nothing, nothing)
-        self._before, self._before_s = gray.copy(), at_s
+        np.copyto(self._before, gray)
+        self._before_s = at_s
         moving = self._moving and at_s - self._sign_s <= self._settings.hold_s
         self._moving = moving
         return Motion(nothing, nothing.copy(), 0.0, moving, self._score if moving else 0.0, (), True, changed)
 
-    def _blobs(self, counts: Counts, gray: Gray, background: Background) -> tuple[list[int], int]:
-        """The blobs of foreign blocks, and what would be some if one looked more kindly."""
-        needed = _CLEAR + self._restless * 48
+    def _note_changes(self, background: Background, gray: Gray, at_s: float) -> None:
+        """Which blocks change again and again. Where somebody who has come passes, nothing is learned of the place."""
+        elapsed_s = min(at_s - self._before_s, 4.0)
+        changes = background.changes(gray, self._before) >= _CHANGED_PIXELS
+        self._changed = self._grid.bits(changes)
+        step = np.where(changes, np.float32(elapsed_s / _FIDGETS_S), np.float32(elapsed_s / _CALMS_S))
+        np.minimum(step, 1, out=step)
+        if self._travellers:
+            step[self._grid.blocks(self._grid.grown(self._travellers))] = 0
+        self._fidget += (changes - self._fidget) * step
+        np.copyto(self._before, gray)
+        self._before_s = at_s
+
+    def _blobs(self, counts: Counts, gray: Gray, background: Background) -> list[int]:
+        """The blobs of foreign blocks."""
+        needed = _CLEAR + np.maximum(np.maximum(self._restless, self._fidget) - _LEAST_FIDGET, 0) * 68
         faint = counts >= np.maximum(_FAINT, needed - 8)
         if not faint.any():
-            return [], 0
+            return []
         clear = counts >= needed
-        lit = self._tiles.relit(faint, gray, background.levels, background.tolerance)
-        faint &= ~lit
-        clear &= ~lit
         grid = self._grid
-        clear_bits = grid.bits(clear)
+        lit = grid.bits(self._tiles.relit(faint, gray, background.levels, background.tolerance))
+        faint_bits = grid.bits(faint)
+        if lit:
+            # A few plain blocks belong to who wears them; many are light.
+            for blob in grid.blobs(faint_bits):
+                if (blob & lit).bit_count() * 2 > blob.bit_count():
+                    faint_bits &= ~(blob & lit)
+        clear_bits = grid.bits(clear) & faint_bits
         strong_bits = grid.bits(counts >= np.maximum(40, needed))
         kept = []
-        faint_bits = grid.bits(faint)
         if not clear_bits:
-            return [], faint_bits
+            return []
         lonely = self._last_bits
         for blob in grid.blobs(faint_bits & grid.grown(clear_bits)):
             if not blob & clear_bits:
@@ -205,21 +243,14 @@ class MotionDetector:
             if blob.bit_count() == 1 and not blob & strong_bits and not grid.grown(blob) & lonely:
                 continue
             kept.append(blob)
-        return kept, faint_bits
+        return kept
 
-    def _moved(self, gray: Gray, background: Background, blobs: list[int], paths: list[Path], at_s: float) -> int:
+    def _moved(self, blobs: list[int], paths: list[Path], at_s: float) -> int:
         """The blocks of the blobs that differ from the picture before."""
         everything = 0
         for blob in blobs:
             everything |= blob
-        moved = 0
-        if everything:
-            blocks = self._grid.blocks(everything)
-            moved = self._grid.bits(self._tiles.moved(blocks, gray, self._before, background.tolerance))
-            moved |= everything & ~self._grid.grown(self._last_bits)
-        if at_s - self._before_s >= _COMPARE_S:
-            np.copyto(self._before, gray)
-            self._before_s = at_s
+        moved = everything & (self._changed | ~self._grid.grown(self._last_bits))
         self._last_bits = everything
         for blob, path in zip(blobs, paths, strict=True):
             if blob & moved:
@@ -228,20 +259,32 @@ class MotionDetector:
 
     def _judge(self, blobs: list[int], paths: list[Path], ended: list[Path], at_s: float, elapsed_s: float) -> None:
         """Who is somebody, and which blocks are restless."""
-        calm = self._grid.bits(self._restless <= _RESTLESS)
-        known = min(1.0, (at_s - self._began_s) / _FAR_S)
+        calm = self._grid.bits(np.maximum(self._restless, self._fidget) <= _RESTLESS)
+        known_s = at_s - self._began_s
+        self._travellers = 0
+        self._suspicious = False
         for blob, path in zip(blobs, paths, strict=True):
-            if path.somebody or path.largest < self._smallest:
-                continue
-            needs = 1.5 if (blob & calm).bit_count() * 2 >= blob.bit_count() else 3.5
-            travelled = path.travelled >= needs and path.is_straight
-            stays = known >= 1 and needs < 2 and path.age_s >= 2.0 and path.looks >= 3
-            if path.age_s >= self._settings.minimum_s and path.looks >= 2 and (travelled or stays):
-                path.somebody = True
-        gone = 0
+            is_calm = (blob & calm).bit_count() * 2 >= blob.bit_count()
+            self._suspicious |= is_calm or path.somebody
+            if self._weather > _WEATHER and path.somebody and (path.speed > _RUN or path.looks == 1):
+                path.begin_again()
+            if not path.somebody and known_s >= _NOBODY_S:
+                path.somebody = self._is_somebody(path, at_s, is_calm=is_calm)
+            if path.looks >= 3 and path.travelled >= 2.5 and path.is_straight and path.largest >= self._smallest:
+                self._travellers |= blob
+                if not path.is_traveller:
+                    # What was taken for fidgeting was somebody on the way.
+                    path.is_traveller = True
+                    visited = self._grid.blocks(self._grid.grown(path.visited))
+                    self._fidget[visited] -= min(path.age_s, 4.0) / _FIDGETS_S
+                    np.maximum(self._fidget, 0, out=self._fidget)
+        gone, passing = 0, 0
         for path in ended:
             if not path.somebody:
                 gone |= path.bits
+                passing += path.largest > 1 or path.looks > 1
+        self._weather *= 1 - min(1.0, elapsed_s / _WEATHER_S)
+        self._weather += passing / _WEATHER_S
         for blob, path in zip(blobs, paths, strict=True):
             if not path.somebody and path.age_s > 1.0:
                 gone |= blob
@@ -251,9 +294,19 @@ class MotionDetector:
             blocks = self._grid.blocks(gone)
             self._restless[blocks] += (1 - self._restless[blocks]) * max(weight, 0.01)
 
-    def _motion(
-        self, blobs: list[int], paths: list[Path], moved: int, counts: Counts, at_s: float, *, suspicious: bool
-    ) -> Motion:
+    def _is_somebody(self, path: Path, at_s: float, *, is_calm: bool) -> bool:
+        """Whether a blob has done enough to be somebody."""
+        if path.largest < self._smallest or path.age_s < self._settings.minimum_s:
+            return False
+        if self._weather > _WEATHER:
+            walks = path.length <= _WALK * path.age_s and path.travelled >= 0.6 * path.length
+            return path.age_s >= 2.0 and path.looks >= 6 and path.has_left and walks
+        if at_s < self._strict_until_s or not is_calm:
+            return path.looks >= 3 and path.has_left and path.is_straight
+        travelled = path.looks >= 2 and path.travelled >= 1.5 and path.is_straight
+        return travelled or (at_s - self._began_s >= _FAR_S and path.age_s >= 2.0 and path.looks >= 3)
+
+    def _motion(self, blobs: list[int], paths: list[Path], moved: int, counts: Counts, at_s: float) -> Motion:
         settings, grid = self._settings, self._grid
         foreground, active, sure = 0, 0, 0
         for blob, path in zip(blobs, paths, strict=True):
@@ -282,7 +335,7 @@ class MotionDetector:
             moving=self._moving,
             score=(score or self._score) if self._moving else 0.0,
             zones=tuple(name for name, bits in self._zones.items() if bits & sure),
-            suspicious=suspicious,
+            suspicious=self._suspicious,
             changed_globally=False,
         )
 

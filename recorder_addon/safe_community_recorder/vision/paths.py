@@ -14,13 +14,20 @@ _FARTHEST = 8
 # A path is lost when nothing of it was seen for so long and for so many looks.
 _LOST_S = 1.5
 _LOST_LOOKS = 2
+# Between looks that are closer than this, blobs of the same body touch each other.
+_HOP_S = 0.35
 
 
 @dataclass(slots=True)
 class Path:
-    """One blob through time. `travelled` in blocks from where it began; `moved_s` when it moved last."""
+    """One blob through time; `begun` is where it began.
+
+    `travelled` in blocks from there; `moved_s` when it moved last; `visited` is where it was,
+    `speed` in blocks a second of late.
+    """
 
     bits: int
+    begun: int
     born_s: float
     seen_s: float
     seen_looks: int
@@ -33,11 +40,25 @@ class Path:
     moved_s: float = float("-inf")
     static_s: float = 0.0
     somebody: bool = False
+    is_traveller: bool = False
+    visited: int = 0
+    speed: float = 0.0
 
     @property
     def age_s(self) -> float:
         """From its first look to its last."""
         return self.seen_s - self.born_s
+
+    def begin_again(self) -> None:
+        """It was nobody so far."""
+        self.somebody = self.is_traveller = False
+        self.born_s, self.begun, self.start = self.seen_s, self.bits, self.middle
+        self.length, self.travelled, self.looks, self.visited = 0.0, 0.0, 1, self.bits
+
+    @property
+    def has_left(self) -> bool:
+        """It is no longer where it began, and not just beside it."""
+        return self.travelled >= 3.5 and not self.bits & self.begun
 
     @property
     def is_straight(self) -> bool:
@@ -60,10 +81,10 @@ class Paths:
         reach = {id(path): self._grid.grown(path.bits, _reach(at_s - path.seen_s)) for path in self._paths}
         found = []
         for blob in sorted(blobs, key=int.bit_count, reverse=True):
-            path = self._nearest(blob, reach)
+            path = self._nearest(blob, reach, at_s)
             if path is None:
                 middle = self._grid.middle(blob)
-                path = Path(blob, at_s, at_s, self._looks, middle, middle, largest=blob.bit_count())
+                path = Path(blob, blob, at_s, at_s, self._looks, middle, middle, largest=blob.bit_count())
             elif id(path) in taken:
                 path = self._split(path, blob, at_s)
             else:
@@ -82,11 +103,13 @@ class Paths:
         order = dict(found)
         return [order[blob] for blob in blobs], ended
 
-    def _nearest(self, blob: int, reach: dict[int, int]) -> Path | None:
+    def _nearest(self, blob: int, reach: dict[int, int], at_s: float) -> Path | None:
         best, most = None, 0.0
         for path in self._paths:
             shared = (reach[id(path)] & blob).bit_count()
-            if shared:
+            # Within a moment nobody gets away from where he was: that is another one.
+            hops = at_s - path.seen_s < _HOP_S and not self._grid.grown(path.bits) & blob
+            if shared and not hops:
                 weight = (path.bits & blob).bit_count() * 4 + shared + (3 if path.somebody else 0)
                 if weight > most:
                     best, most = path, weight
@@ -94,15 +117,19 @@ class Paths:
 
     def _extend(self, path: Path, blob: int, at_s: float) -> None:
         middle = self._grid.middle(blob)
-        path.length += _distance(path.middle, middle)
+        step = _distance(path.middle, middle)
+        path.length += step
+        path.speed += (step / max(at_s - path.seen_s, 0.05) - path.speed) * 0.3
         path.travelled = max(path.travelled * 0.98, _distance(path.start, middle))
         path.middle, path.bits, path.seen_s, path.seen_looks = middle, blob, at_s, self._looks
         path.largest = max(path.largest, blob.bit_count())
+        path.visited |= blob
         path.looks += 1
 
     def _split(self, path: Path, blob: int, at_s: float) -> Path:
         middle = self._grid.middle(blob)
         return Path(
+            blob,
             blob,
             path.born_s if path.somebody else at_s,
             at_s,

@@ -9,6 +9,8 @@ type Values = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 # Blocks whose levels spread less than so (in units of the tolerance) say nothing of their texture.
 _LEAST_TEXTURE = 1.0
 _SAME_TEXTURE = 0.85
+# What differs by one level all over, but for so much of the tolerance, has no new texture either.
+_SMOOTH = 0.35
 _MOVED_PIXELS = 6
 _MOST_TILES = 400
 
@@ -30,12 +32,14 @@ class Tiles:
         slack = self._cut(tolerance, at).mean(axis=1, dtype=np.float32)
         now -= now.mean(axis=1, keepdims=True)
         then -= then.mean(axis=1, keepdims=True)
+        rest = now - then
+        smooth = np.einsum("ij,ij->i", rest, rest) < (slack * _SMOOTH) ** 2 * (BLOCK * BLOCK)
         own = np.einsum("ij,ij->i", now, now)
         old = np.einsum("ij,ij->i", then, then)
         both = np.einsum("ij,ij->i", now, then)
         enough = (slack * _LEAST_TEXTURE) ** 2 * (BLOCK * BLOCK)
         same = (both > 0) & (both * both > _SAME_TEXTURE * _SAME_TEXTURE * own * old) & (np.minimum(own, old) > enough)
-        answer[at] = same
+        answer[at] = same | smooth
         return answer
 
     def moved(self, blocks: Blocks, gray: Gray, before: Gray, tolerance: Gray) -> Blocks:
