@@ -50,8 +50,8 @@ async def looking(data: Path, cpu_fraction: float | None = None) -> AsyncIterato
 
 
 def walk() -> list[AccessUnit]:
-    """Forty seconds; somebody crosses from the twentieth to the twenty-sixth."""
-    return [*arriving(stream(40, ((20.0, 26.0),)), steady_us())]
+    """Sixty seconds; somebody crosses from the fortieth to the forty-sixth."""
+    return [*arriving(stream(60, ((40.0, 46.0),)), steady_us())]
 
 
 async def test_who_crosses_is_seen_once_and_a_quiet_place_is_looked_at_seldom(tmp_path: Path) -> None:
@@ -64,12 +64,12 @@ async def test_who_crosses_is_seen_once_and_a_quiet_place_is_looked_at_seldom(tm
     first, *_, last = [seen for seen in camera.seen if seen.kind == "motion"]
     assert first.lasting
     assert not last.lasting
-    assert 19.5 < first.start_s - began_s < 21.5
-    assert 24.5 < last.end_s - began_s < 27
+    assert 39.5 < first.start_s - began_s < 41.5
+    assert 44.5 < last.end_s - began_s < 47
     assert len({seen.start_s for seen in camera.seen}) == 1
-    quiet = [look for look in camera.looks if 8 < look.at_s - began_s < 19]
-    busy = [look for look in camera.looks if 21 < look.at_s - began_s < 26]
-    assert len(quiet) / 11 < len(busy) / 5 / 2
+    quiet = [look for look in camera.looks if 20 < look.at_s - began_s < 39]
+    busy = [look for look in camera.looks if 41 < look.at_s - began_s < 46]
+    assert len(quiet) / 19 < len(busy) / 5 / 2
 
 
 async def test_a_camera_without_a_sub_stream_is_seen_to_move_within_two_seconds(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ async def test_a_camera_without_a_sub_stream_is_seen_to_move_within_two_seconds(
             if camera.seen and not told_s:
                 told_s.append(unit.arrival_us / 1e6 - began_s)
     assert camera.seen[0].kind == "motion"
-    assert told_s[0] < 20 + 2.2
+    assert told_s[0] < 42
 
 
 async def test_when_the_process_dies_another_one_goes_on(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ async def test_with_little_to_spend_all_are_looked_at_in_turn_and_it_is_said(tmp
                     camera.watch.push(unit, is_sub=True)
             await asyncio.sleep(0.1)
         counts = [len(camera.looks) for camera in cameras]
-        now_s = steady_us() / 1e6 + 40
+        now_s = steady_us() / 1e6 + 60
         reduced = [camera.watch.sampling(now_s) is Sampling.REDUCED for camera in cameras]
     assert min(counts) >= 1
     assert max(counts) < 40

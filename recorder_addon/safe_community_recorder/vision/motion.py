@@ -27,8 +27,12 @@ _RESTLESS = 0.12
 _FIDGETS_S, _CALMS_S = 8.0, 60.0
 _LEAST_FIDGET = 0.3
 _CHANGED_PIXELS = 4
+# However far apart two looks are, it is one change.
+_ONE_CHANGE_S = 0.8
 # After a beginning nobody is known for a moment; then, and after a change of light, only who leaves his place is.
 _NOBODY_S, _STRICT_S = 5.0, 10.0
+# The same in looks that are apart, where they come seldom.
+_NOBODY_LOOKS, _STRICT_LOOKS = 10, 20
 # Until it is known how much comes and goes, it may be much.
 _FIRST_WEATHER = 2.0
 # Blobs a second that come and go: more are rain or snow, and somebody has to be clearer than usual.
@@ -92,6 +96,7 @@ class MotionDetector:
         self._at_s = self._began_s = self._learned_s = self._before_s = 0.0
         self._blind_until_s = self._sign_s = self._strict_until_s = float("-inf")
         self._weather = 0.0
+        self._compared = 0
         self._score = 0.0
         self._moving = self._suspicious = False
         self._last_bits = self._changed = self._travellers = 0
@@ -156,6 +161,7 @@ class MotionDetector:
         self._began_s = at_s
         self._strict_until_s = at_s + _STRICT_S
         self._weather = _FIRST_WEATHER
+        self._compared = 0
         self._learned_s = at_s
         self._blind_until_s = float("-inf")
         self._sign_s = float("-inf")
@@ -205,7 +211,8 @@ class MotionDetector:
 
     def _note_changes(self, background: Background, gray: Gray, at_s: float) -> None:
         """Which blocks change again and again. Where somebody who has come passes, nothing is learned of the place."""
-        elapsed_s = min(at_s - self._before_s, 4.0)
+        elapsed_s = min(at_s - self._before_s, _ONE_CHANGE_S)
+        self._compared += 1
         changes = background.changes(gray, self._before) >= _CHANGED_PIXELS
         self._changed = self._grid.bits(changes)
         step = np.where(changes, np.float32(elapsed_s / _FIDGETS_S), np.float32(elapsed_s / _CALMS_S))
@@ -260,7 +267,7 @@ class MotionDetector:
     def _judge(self, blobs: list[int], paths: list[Path], ended: list[Path], at_s: float, elapsed_s: float) -> None:
         """Who is somebody, and which blocks are restless."""
         calm = self._grid.bits(np.maximum(self._restless, self._fidget) <= _RESTLESS)
-        known_s = at_s - self._began_s
+        is_known = at_s - self._began_s >= _NOBODY_S and self._compared >= _NOBODY_LOOKS
         self._travellers = 0
         self._suspicious = False
         for blob, path in zip(blobs, paths, strict=True):
@@ -268,7 +275,7 @@ class MotionDetector:
             self._suspicious |= is_calm or path.somebody
             if self._weather > _WEATHER and path.somebody and (path.speed > _RUN or path.looks == 1):
                 path.begin_again()
-            if not path.somebody and known_s >= _NOBODY_S:
+            if not path.somebody and is_known:
                 path.somebody = self._is_somebody(path, at_s, is_calm=is_calm)
             if path.looks >= 3 and path.travelled >= 2.5 and path.is_straight and path.largest >= self._smallest:
                 self._travellers |= blob
@@ -301,7 +308,7 @@ class MotionDetector:
         if self._weather > _WEATHER:
             walks = path.length <= _WALK * path.age_s and path.travelled >= 0.6 * path.length
             return path.age_s >= 2.0 and path.looks >= 6 and path.has_left and walks
-        if at_s < self._strict_until_s or not is_calm:
+        if at_s < self._strict_until_s or self._compared < _STRICT_LOOKS or not is_calm:
             return path.looks >= 3 and path.has_left and path.is_straight
         travelled = path.looks >= 2 and path.travelled >= 1.5 and path.is_straight
         return travelled or (at_s - self._began_s >= _FAR_S and path.age_s >= 2.0 and path.looks >= 3)
