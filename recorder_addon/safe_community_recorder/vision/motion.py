@@ -19,7 +19,8 @@ _SMALLEST = (12, 8, 6, 4, 3, 3, 2, 2, 1)
 # Pixels of a block's 64: clearly foreign; foreign beside a clear one.
 _CLEAR, _FAINT = 16, 8
 _GLOBAL_SHARE = 0.4
-_LEARN_EVERY_S = 0.5
+# At first, and later.
+_LEARN_EVERY_S = (0.5, 1.0)
 _COMPARE_S = 0.3
 _SETTLE_S = 3.0
 _RESTLESS = 0.12
@@ -200,7 +201,7 @@ class MotionDetector:
 
     def _look_away(self, background: Background, gray: Gray, at_s: float, *, changed: bool) -> Motion:
         nothing = self._grid.blocks(0)
-        if at_s - self._learned_s >= _LEARN_EVERY_S:
+        if at_s - self._learned_s >= _LEARN_EVERY_S[0]:
             self._learned_s = at_s
             background.learn(gray, at_s, nothing, nothing)
         np.copyto(self._before, gray)
@@ -364,7 +365,7 @@ class MotionDetector:
             self._still_s[foreground] += np.float32(elapsed_s) * np.where(still[foreground], 1.0, 0.2)
         else:
             foreground = grid.blocks(0)
-        if at_s - self._learned_s < _LEARN_EVERY_S:
+        if at_s - self._learned_s < _LEARN_EVERY_S[at_s - self._began_s > _FAR_S / 2]:
             return
         ghosts = self._tiles.ghosts(foreground, gray, background.levels, background.tolerance)
         self._ghost[~foreground] = 0
