@@ -136,6 +136,8 @@ def camera_file(elderships: tuple[Eldership, ...], rtsp_port: int, *, quota_gb: 
                 "eldership": eldership.id,
                 "url": f"{address}/{camera.id}/main",
                 "detect_url": f"{address}/{camera.id}/sub",
+                # The time in the picture changes all the time, and is nobody.
+                "vision": {"ignore": [[[0, 0], [1, 0], [1, 0.18], [0, 0.18]]]},
             }
             for eldership in elderships
             for camera in eldership.cameras

@@ -27,6 +27,7 @@ _RESTLESS = 0.12
 # Blocks that change again and again (a clock, a flag, leaves): how fast that is learned and forgotten, in seconds.
 _FIDGETS_S, _CALMS_S = 8.0, 60.0
 _LEAST_FIDGET = 0.3
+_LINE_BLOCKS, _BESIDE = 2, 0.9
 _CHANGED_PIXELS = 4
 # However far apart two looks are, it is one change.
 _ONE_CHANGE_S = 0.8
@@ -155,6 +156,7 @@ class MotionDetector:
         self._restless = np.zeros((rows, columns), dtype=np.float32)
         self._still_s = np.zeros((rows, columns), dtype=np.float32)
         self._fidget = np.zeros((rows, columns), dtype=np.float32)
+        self._fidgety = self._fidget
         self._ghost = np.zeros((rows, columns), dtype=np.float32)
         self._before: Gray = gray.copy()
         self._before_s = at_s
@@ -221,12 +223,18 @@ class MotionDetector:
         if self._travellers:
             step[self._grid.blocks(self._grid.grown(self._travellers))] = 0
         self._fidget += (changes - self._fidget) * step
+        # Text changes now here, now there: what fidgets is a line of it.
+        fidgety = self._fidget.copy()
+        for by in range(1, _LINE_BLOCKS + 1):
+            np.maximum(fidgety[:, by:], self._fidget[:, :-by] * _BESIDE, out=fidgety[:, by:])
+            np.maximum(fidgety[:, :-by], self._fidget[:, by:] * _BESIDE, out=fidgety[:, :-by])
+        self._fidgety = fidgety
         np.copyto(self._before, gray)
         self._before_s = at_s
 
     def _blobs(self, counts: Counts, gray: Gray, background: Background) -> list[int]:
         """The blobs of foreign blocks."""
-        needed = _CLEAR + np.maximum(np.maximum(self._restless, self._fidget) - _LEAST_FIDGET, 0) * 68
+        needed = _CLEAR + np.maximum(np.maximum(self._restless, self._fidgety) - _LEAST_FIDGET, 0) * 68
         faint = counts >= np.maximum(_FAINT, needed - 8)
         if not faint.any():
             return []
@@ -267,7 +275,7 @@ class MotionDetector:
 
     def _judge(self, blobs: list[int], paths: list[Path], ended: list[Path], at_s: float, elapsed_s: float) -> None:
         """Who is somebody, and which blocks are restless."""
-        calm = self._grid.bits(np.maximum(self._restless, self._fidget) <= _RESTLESS)
+        calm = self._grid.bits(np.maximum(self._restless, self._fidgety) <= _RESTLESS)
         is_known = at_s - self._began_s >= _NOBODY_S and self._compared >= _NOBODY_LOOKS
         self._travellers = 0
         self._suspicious = False
