@@ -14,11 +14,9 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.world import Cameras, Recorder, simulated_cameras
+from tests.world import CLOCK, Cameras, Recorder, simulated_cameras
 
 _LEARNING_S = 60
-# The simulated cameras write the time, and a code of it, along the upper edge.
-_CLOCK = [[0, 0], [1, 0], [1, 0.18], [0, 0.18]]
 _REST_S = 14
 _LONGEST_S = 10.0
 
@@ -50,7 +48,7 @@ def measure(cameras: int = 24, rounds: int = 2, *, sub_stream: bool = True) -> D
         recorder = Recorder(Path(directory))
         recorder.write_camera_file(
             [
-                {"id": one, "url": village.url(one), "vision": {"ignore": [_CLOCK]}}
+                {"id": one, "url": village.url(one), "vision": CLOCK}
                 | ({"detect_url": village.url(one, "sub")} if sub_stream else {})
                 for one in ids
             ]

@@ -9,7 +9,7 @@ from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
 from tests.recorder.archives import Folder, Open
 from tests.recorder.audit_logs import Written, three_months_in
-from tests.world import Cameras, Recorder, simulated_cameras
+from tests.world import CLOCK, Cameras, Recorder, simulated_cameras
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory, cameras: Cameras) -> Ite
     recorder = Recorder(tmp_path_factory.mktemp("recording"))
     recorder.write_camera_file(
         [
-            {"id": "stop", "url": cameras.url("stop"), "detect_url": cameras.url("stop", "sub")},
+            {"id": "stop", "url": cameras.url("stop"), "detect_url": cameras.url("stop", "sub"), "vision": CLOCK},
             {"id": "school", "url": cameras.url("school"), "eldership": "pabirze"},
             {"id": "locked", "url": cameras.url("stop", password="wrong")},
             {"id": "absent", "url": "rtsp://127.0.0.1:9/main"},

@@ -231,7 +231,7 @@ async def test_events_begin_with_everything_and_go_on_with_what_changes(recordin
 
 
 def _warm_up(recording: Recorder) -> None:
-    """The detector learns what is usual for twenty pictures first."""
+    """The detector learns what is usual first."""
     recording.wait_for_footage("stop", 26)
     wait_until(lambda: not recording.camera("stop")["motion"])
 

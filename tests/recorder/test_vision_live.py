@@ -9,12 +9,9 @@ import aiohttp
 import pytest
 
 from tests.recorder.contract import validate
-from tests.world import Cameras, Recorder, last, wait_until
+from tests.world import CLOCK, Cameras, Recorder, last, wait_until
 
 pytestmark = pytest.mark.process
-
-# The simulated cameras write the time, and a code of it, along the upper edge.
-CLOCK = [[0, 0], [1, 0], [1, 0.18], [0, 0.18]]
 
 
 @pytest.mark.parametrize("stream", ["sub_stream", "main_stream"])
@@ -22,7 +19,7 @@ async def test_movement_is_pushed_when_it_begins_and_when_it_ends_and_can_be_fou
     recorder: Recorder, cameras: Cameras, stream: str
 ) -> None:
     sub = {"detect_url": cameras.url("stop", "sub")} if stream == "sub_stream" else {}
-    recorder.write_camera_file([{"id": "stop", "url": cameras.url("stop"), "vision": {"ignore": [CLOCK]}, **sub}])
+    recorder.write_camera_file([{"id": "stop", "url": cameras.url("stop"), "vision": CLOCK, **sub}])
     recorder.start()
     await asyncio.to_thread(recorder.wait_for_footage, "stop", 16)
     pushed = await _pushed(recorder, cameras)

@@ -22,7 +22,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def curve(values: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.floating]], width: int, height: int) -> Indices:
     """The picture, (height, width), as indices of PALETTE.
 
-    `values` stand from left to right, each 0 to 1, NaN where there is none. A column shows the most of all values that fall into it.
+    `values` stand from left to right, each 0 to 1, NaN where there is none. A column shows the most of all values that
+    fall into it.
     """
     columns = _columns(np.asarray(values, dtype=np.float64), width)
     known = np.isfinite(columns)
