@@ -5,7 +5,6 @@ import json
 import logging
 from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +15,6 @@ from safe_community_recorder.archive.layout import relative_path, same_file
 from safe_community_recorder.archive.timeline import Gap, Span, spans
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.logs import JsonFormatter, redact
-from safe_community_recorder.vision.motion import MotionDetector
 
 NOW_US = 1_795_330_489_000_000
 S = utc.SECOND_US
@@ -130,41 +128,3 @@ def test_open_ranges_suffixes_and_what_is_ignored() -> None:
     for beyond in ("bytes=-0", "bytes=100-"):
         with pytest.raises(ValueError, match=r"^$"):
             byte_range(beyond, 100)
-
-
-# --- motion -----------------------------------------------------------------------------------------------------------
-
-RNG = np.random.default_rng(7)
-
-
-def scene(
-    brightness: int = 90, *, at: int | None = None, flicker: int | None = None
-) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-    """A noisy picture, with a dark thing at a column, and a clock that shows another digit every time."""
-    picture = RNG.normal(brightness, 3, (96, 160))
-    picture[:, ::10] += 30
-    if at is not None:
-        picture[40:72, at : at + 24] = 20
-    if flicker is not None:
-        picture[:16, :16] = 20 + (flicker * 97) % 200
-    return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-def watched(frames: list[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]) -> list[bool]:
-    detector = MotionDetector()
-    return [detector.observe(frame, at_s).moving for at_s, frame in enumerate(frames)]
-
-
-def test_noise_and_a_running_clock_are_not_motion() -> None:
-    assert not any(watched([scene(flicker=n) for n in range(200)]))
-
-
-def test_something_that_crosses_the_picture_is_motion_and_it_ends() -> None:
-    seen = watched([scene(flicker=n, at=(n - 40) * 20 if 40 <= n < 46 else None) for n in range(80)])
-    assert not any(seen[:41])
-    assert seen[41]
-    assert not any(seen[60:])
-
-
-def test_an_infrared_switch_is_not_motion() -> None:
-    assert not any(watched([scene(90 if n < 40 else 160) for n in range(80)]))
