@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.wire.document import put
 
+from .cost import Cost
 from .found import Took
 from .gate import Comparison, typical_day
 from .live import Delays
@@ -77,6 +78,30 @@ def found(took: Sequence[Took]) -> Lines:
     """How long it takes to find what was seen."""
     rows = [(one.question, one.answers, f"{one.median_ms:.1f}", f"{one.p95_ms:.1f}") for one in took]
     return table(("119 cameras, 30 days, 200 observations a day each", "answers", "median ms", "p95 ms"), rows)
+
+
+def cost(measured: Cost) -> Lines:
+    """Milliseconds of CPU for a picture, stage by stage, beside MOG2; and how many cameras a core has time for."""
+    stages = measured.stages
+    rows = [
+        ("decoding", f"{stages.decode_ms:.2f}"),
+        ("luma, scaled once", f"{stages.gray_ms:.2f}"),
+        ("movement", f"{stages.motion_ms:.2f}"),
+        ("tampering (a keyframe a second at most)", f"{stages.tampering_ms:.2f}"),
+        ("OpenCV's MOG2 on the same gray pictures, one thread", f"{stages.mog2_ms:.2f}"),
+    ]
+    keyframes = [
+        (one.name, f"{one.size_bytes / 1000:.0f} kB", f"{one.ms:.1f}", f"{measured.cameras_by(one):.0f}")
+        for one in measured.keyframes
+    ]
+    return [
+        *table(("a busy street, 640 × 360, 5 pictures a second", "ms of CPU a picture"), rows),
+        "",
+        f"Movement costs {stages.beside_mog2:.2f} of MOG2. One core decodes and looks at",
+        f"{measured.cameras_in_full:.0f} such sub-streams in full, each picture of them.",
+        "",
+        *table(("keyframes only", "size", "ms of CPU", "cameras a core, one every 4 s"), keyframes),
+    ]
 
 
 def live(delays: Delays) -> Lines:

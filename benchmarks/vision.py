@@ -1,0 +1,32 @@
+"""Looking at cameras, measured: what is found, what is not, and what it costs, beside MOG2 and decoding in full.
+
+`--write` puts the tables into docs/vision.md.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from benchmarks.sight import cost, found, gate, live, page, soak
+
+PARTS: dict[str, Callable[[], page.Lines]] = {
+    "gate": lambda: page.gate(gate.measure()),
+    "cost": lambda: page.cost(cost.measure()),
+    "found": lambda: page.found(found.measure()),
+    "live": lambda: page.live(live.measure()),
+    "soak": lambda: page.soak(soak.measure()),
+}
+
+
+def main() -> None:
+    """Measures the parts that are named, all of them if none is."""
+    parser = argparse.ArgumentParser(prog="scripts/bench vision", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/vision.md")
+    arguments = parser.parse_args()
+    if unknown := [part for part in arguments.parts if part not in PARTS]:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+    page.show(PARTS, arguments.parts or PARTS, page.PAGE if arguments.write else None)
+
+
+if __name__ == "__main__":
+    main()
