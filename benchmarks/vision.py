@@ -4,6 +4,7 @@
 """
 
 import argparse
+import asyncio
 from collections.abc import Callable
 
 from benchmarks.sight import cost, found, gate, live, page, soak
@@ -13,7 +14,7 @@ PARTS: dict[str, Callable[[], page.Lines]] = {
     "cost": lambda: page.cost(cost.measure()),
     "found": lambda: page.found(found.measure()),
     "live": lambda: page.live(live.measure()),
-    "soak": lambda: page.soak(soak.measure()),
+    "soak": lambda: page.soak(asyncio.run(soak.measure())),
 }
 
 

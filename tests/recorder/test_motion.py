@@ -10,14 +10,16 @@ from safe_community_recorder.vision.gray import Gray, analysis_size
 from safe_community_recorder.vision.motion import Motion, MotionDetector, MotionSettings
 from safe_community_recorder.vision.zones import Zone, blocks_inside
 
+type Levels = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
+
 HEIGHT, WIDTH = 176, 320
 RNG = np.random.default_rng(7)
-GROUND = np.kron(RNG.uniform(60, 170, (HEIGHT // 16, WIDTH // 16)), np.ones((16, 16)))
+GROUND: Levels = np.kron(RNG.uniform(60, 170, (HEIGHT // 16, WIDTH // 16)), np.ones((16, 16)))
 CLOTHES = RNG.uniform(0, 40, (40, 16))
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 RIGHT = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
 
-type Paint = Callable[[float, np.ndarray[tuple[int, int], np.dtype[np.float64]]], None]
+type Paint = Callable[[float, Levels], None]
 
 
 def place(at_s: float, *paints: Paint, light: float = 1.0) -> Gray:
@@ -31,7 +33,7 @@ def place(at_s: float, *paints: Paint, light: float = 1.0) -> Gray:
 def walker(from_s: float, *, speed: float = 24.0, stops_at: float = 1e9, until_s: float = 1e9, top: int = 90) -> Paint:
     """Somebody of 16 × 40 pixels who comes in from the left, `speed` pixels a second, and may stop at a column."""
 
-    def paint(at_s: float, picture: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:
+    def paint(at_s: float, picture: Levels) -> None:
         left = round(min((at_s - from_s) * speed - 16, stops_at))
         if from_s <= at_s < until_s and -16 < left < WIDTH:
             shown = slice(max(0, -left), min(16, WIDTH - left))
@@ -40,7 +42,7 @@ def walker(from_s: float, *, speed: float = 24.0, stops_at: float = 1e9, until_s
     return paint
 
 
-def clock(at_s: float, picture: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:
+def clock(at_s: float, picture: Levels) -> None:
     """Digits that change every second, and tenths of it, in a line of text that does not."""
     picture[0:12, 0:100] = 230
     for column, step in ((60, 10.0), (68, 1.0), (76, 0.1)):
@@ -165,7 +167,7 @@ def test_an_infrared_switch_is_told_as_such_and_who_comes_after_it_is_found() ->
 
 
 def test_a_branch_that_swings_in_its_place_is_nobody() -> None:
-    def branch(at_s: float, picture: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:
+    def branch(at_s: float, picture: Levels) -> None:
         left = 200 + round(12 * np.sin(at_s * 4))
         picture[40:80, left : left + 24] = CLOTHES[:, :12].repeat(2, axis=1)
 
@@ -199,7 +201,7 @@ def test_shorter_than_the_minimum_is_none_and_it_lasts_for_the_hold() -> None:
 
 
 def test_the_more_sensitive_the_smaller_and_fainter_it_may_be() -> None:
-    def small(at_s: float, picture: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:
+    def small(at_s: float, picture: Levels) -> None:
         left = round((at_s - 40) * 16)
         if at_s >= 40 and left < WIDTH - 10:
             picture[100:116, left : left + 10] += 18
