@@ -7,9 +7,10 @@ import argparse
 import asyncio
 from collections.abc import Callable
 
-from benchmarks.sight import cost, found, gate, live, page, soak
+from benchmarks.sight import cost, found, gate, live, page, soak, tampering
 
 PARTS: dict[str, Callable[[], page.Lines]] = {
+    "tampering": lambda: page.tampering(tampering.measure()),
     "gate": lambda: page.gate(gate.measure()),
     "cost": lambda: page.cost(cost.measure()),
     "found": lambda: page.found(found.measure()),

@@ -11,6 +11,7 @@ from .found import Took
 from .gate import Comparison, typical_day
 from .live import Delays
 from .soak import Soaked
+from .tampering import Measured
 
 PAGE = Path(__file__).parents[2] / "docs" / "vision.md"
 
@@ -102,6 +103,24 @@ def cost(measured: Cost) -> Lines:
         "",
         *table(("keyframes only", "size", "ms of CPU", "cameras a core, one every 4 s"), keyframes),
     ]
+
+
+def tampering(measured: Measured) -> Lines:
+    """What was found of what was done to cameras, and what was found when nothing was."""
+    lines = []
+    for light, kinds in measured.deeds.items():
+        rows = [(one.kind, one.done, one.found, one.late, len(one.misnamed), len(one.missed)) for one in kinds]
+        heading = (f"at night by {light}", "onsets", "found within 20 s", "later", "called something else", "not found")
+        alarms = measured.alarms[light]
+        failed = [f"{one.kind}: {what}" for one in kinds for what in (*one.misnamed, *one.missed)]
+        lines += [
+            *table(heading, rows),
+            "",
+            f"False alarms in 24 hours: {len(alarms)}{' (' + ', '.join(alarms) + ')' if alarms else ''}.",
+            f"Not as it should be: {'; '.join(failed) or 'none'}.",
+            "",
+        ]
+    return [*lines, f"{measured.looks} keyframes of two days, made by code of a real clip."]
 
 
 def live(delays: Delays) -> Lines:
