@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .archive.activity import ActivitySecond
 from .archive.timeline import Observation
-from .clock import HostClock
+from .clock import EARLIEST_US, HostClock
 from .config import Camera
 from .media.video import AccessUnit
 from .sampler.activity import ActivityLog
@@ -174,6 +174,9 @@ class Sight:
         self._seen(Seen(seen.kind, seen.start_s, now_s(), seen.score, None, seen.still_s, lasting=False))
 
     def _looked(self, look: Look) -> None:
+        # As with footage: what cannot be dated is not kept.
+        if not self._host.is_set:
+            return
         self._activity.add(look, look.at_s + self._host.offset_us / SECOND_US)
         if look.at_s >= self._activity_due_s:
             self._activity_due_s = look.at_s + _ACTIVITY_EVERY_S
@@ -181,14 +184,13 @@ class Sight:
 
     def _keep_activity(self, *, everything: bool) -> None:
         seconds = self._activity.take(everything=everything)
-        # As with footage: what cannot be dated is not kept.
-        if seconds and self._host.is_set:
+        if seconds:
             self._kept.activity([ActivitySecond(one.at_s, one.activity, one.blocks) for one in seconds])
 
     def _seen(self, seen: Seen) -> None:
         key = seen.kind, seen.zone
         start_s, start_us = self._begun.get(key, (None, 0))
-        if start_s != seen.start_s:
+        if start_s != seen.start_s or start_us < EARLIEST_US:
             start_us = self._utc_us(seen.start_s)
         known = {*self._begun}
         if seen.lasting:
