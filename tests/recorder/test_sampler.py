@@ -101,6 +101,22 @@ async def test_when_the_process_dies_another_one_goes_on(tmp_path: Path) -> None
         await until(lambda: other.looks)
 
 
+async def test_what_moves_when_the_camera_goes_or_the_process_dies_does_not_move_for_ever(tmp_path: Path) -> None:
+    async with looking(tmp_path) as sampler:
+        gone, dead = Camera(sampler, "stop"), Camera(sampler, "school")
+        for unit in walk()[:430]:
+            await gone.sees([unit])
+            await dead.sees([unit])
+        await until(lambda: gone.seen and dead.seen)
+        gone.watch.blind(steady_us() / 1e6)
+        assert [seen.lasting for seen in gone.seen] == [True, False]
+        [former] = sampler.pids
+        os.kill(former, signal.SIGKILL)
+        await until(lambda: sampler.pids != [former])
+        await until(lambda: [seen.lasting for seen in dead.seen] == [True, False])
+        assert [seen.lasting for seen in gone.seen] == [True, False]
+
+
 async def test_a_process_that_hangs_is_ended_and_the_camera_that_hung_it_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

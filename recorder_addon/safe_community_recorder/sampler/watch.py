@@ -1,5 +1,6 @@
 """One camera, as it is looked at: which of its pictures are to be decoded, and what was seen in them."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +8,7 @@ from enum import StrEnum
 from ..media.video import AccessUnit
 from ..vision.eye import EyeSettings, Look
 from ..vision.gate import Gate
-from ..vision.observer import Observer, Seen
+from ..vision.observer import MOTION, Observer, Seen
 from .instants import Instants
 from .wording import Answer, Job
 
@@ -23,6 +24,7 @@ _GROUP_BYTES = 8 << 20
 # A look that came so late, or not at all, is one that the budget did not allow.
 _LATE_S = 2.0
 _REDUCED_FOR_S = 60.0
+_MINUTE_S = 60.0
 
 
 class Sampling(StrEnum):
@@ -108,7 +110,7 @@ class Watch:
         self._wants = wants
         self._observer = _observer(settings)
         self.settings = settings
-        self._looks: list[float] = []
+        self._looks: deque[float] = deque()
         self._reduced_until_s = float("-inf")
         self._banned_until_s = float("-inf")
         self._bans = 0
@@ -143,7 +145,8 @@ class Watch:
 
     def looks_per_minute(self, now_s: float) -> int:
         """How many pictures were looked at within the last minute."""
-        self._looks = [at_s for at_s in self._looks if now_s - at_s < 60.0]
+        while self._looks and now_s - self._looks[0] >= _MINUTE_S:
+            self._looks.popleft()
         return len(self._looks)
 
     # --- pictures come ------------------------------------------------------------------------------------------------
@@ -199,6 +202,9 @@ class Watch:
 
     def answered(self, answer: Answer, now_s: float) -> None:
         """What was seen in them."""
+        if self._is_sub is None:
+            # The camera has gone in the meantime: what moved has ended.
+            return
         if answer.is_lost:
             # Beginning again with every picture would cost the more the longer the group is.
             self._group.give_up()
@@ -213,6 +219,7 @@ class Watch:
             self._told.looked(look)
             for seen in self._observer.take(look):
                 self._told.seen(seen)
+        self.looks_per_minute(now_s)
         self._tell(now_s)
 
     def killed(self, now_s: float) -> None:
@@ -223,16 +230,17 @@ class Watch:
         self._tell(now_s)
 
     def restarted(self) -> None:
-        """Another process begins: it knows nothing of the group."""
+        """Another process begins: it knows nothing of the group, nor of what moved."""
         self.is_told = False
+        self._moving = False
+        self._told_ended((MOTION,))
         self._group.forget()
         self._wanted_key_s = float("-inf")
 
     def blind(self, now_s: float, kinds: tuple[str, ...] | None = None) -> None:
         """There are no pictures any more: what lasts of these kinds (all, if none are named) ends."""
         self._begin(is_sub=None)
-        for seen in self._observer.end(kinds):
-            self._told.seen(seen)
+        self._told_ended(kinds)
         self._moving = False
         self._tell(now_s)
 
@@ -241,6 +249,10 @@ class Watch:
         self.blind(now_s)
         self.settings, self._observer = settings, _observer(settings)
         self.is_told = False
+
+    def _told_ended(self, kinds: tuple[str, ...] | None) -> None:
+        for seen in self._observer.end(kinds):
+            self._told.seen(seen)
 
     def _begin(self, *, is_sub: bool | None) -> None:
         self._is_sub = is_sub
