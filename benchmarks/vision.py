@@ -7,9 +7,10 @@ import argparse
 import asyncio
 from collections.abc import Callable
 
-from benchmarks.sight import cost, found, gate, live, page, soak, tampering
+from benchmarks.sight import cost, empty, found, gate, live, page, soak, tampering
 
 PARTS: dict[str, Callable[[], page.Lines]] = {
+    "empty": lambda: page.empty(empty.measure()),
     "tampering": lambda: page.tampering(tampering.measure()),
     "gate": lambda: page.gate(gate.measure()),
     "cost": lambda: page.cost(cost.measure()),

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.wire.document import put
 
 from .cost import Cost
+from .empty import Empty
 from .found import Took
 from .gate import Comparison, typical_day
 from .live import Delays
@@ -79,6 +80,24 @@ def found(took: Sequence[Took]) -> Lines:
     """How long it takes to find what was seen."""
     rows = [(one.question, one.answers, f"{one.median_ms:.1f}", f"{one.p95_ms:.1f}") for one in took]
     return table(("119 cameras, 30 days, 200 observations a day each", "answers", "median ms", "p95 ms"), rows)
+
+
+def empty(measured: Sequence[Empty]) -> Lines:
+    """False observations of a street in which nobody is."""
+    heading = ("empty street, made worse by code", "minutes", "observations", "an hour", "time moving", "the guard")
+    rows = [
+        (
+            *(one.kind, f"{one.minutes:.0f}", one.observations, f"{one.per_hour:.1f}"),
+            *(f"{one.moving:.0%}", one.changed_globally),
+        )
+        for one in measured
+    ]
+    minutes, false = sum(one.minutes for one in measured), sum(one.observations for one in measured)
+    return [
+        *table(heading, rows),
+        "",
+        f"Altogether {false} in {minutes:.0f} minutes, {false * 60 / minutes:.1f} an hour.",
+    ]
 
 
 def cost(measured: Cost) -> Lines:
