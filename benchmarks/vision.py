@@ -1,15 +1,18 @@
 """Looking at cameras, measured: what is found, what is not, and what it costs, beside MOG2 and decoding in full.
 
-`--write` puts the tables into docs/vision.md.
+`--write` puts the tables into docs/vision.md. `--clips DIR` holds movement against other people's ground truth instead
+(what such a directory looks like: benchmarks/sight/clips.py).
 """
 
 import argparse
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks.sight import cost, empty, found, gate, live, page, soak, tampering
+from benchmarks.sight import clips, cost, empty, found, gate, live, motion, page, soak, tampering
 
 PARTS: dict[str, Callable[[], page.Lines]] = {
+    "motion": lambda: page.motion(motion.measure()),
     "empty": lambda: page.empty(empty.measure()),
     "tampering": lambda: page.tampering(tampering.measure()),
     "gate": lambda: page.gate(gate.measure()),
@@ -25,7 +28,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench vision", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/vision.md")
+    parser.add_argument("--clips", type=Path, metavar="DIR", help="clips with ground truth of your own")
     arguments = parser.parse_args()
+    if arguments.clips is not None:
+        print(*page.motion(motion.measure(clips.clips_in(arguments.clips))), sep="\n")
+        return
     if unknown := [part for part in arguments.parts if part not in PARTS]:
         parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
     page.show(PARTS, arguments.parts or PARTS, page.PAGE if arguments.write else None)

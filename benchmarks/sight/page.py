@@ -11,6 +11,7 @@ from .empty import Empty
 from .found import Took
 from .gate import Comparison, typical_day
 from .live import Delays
+from .motion import Result
 from .soak import Soaked
 from .tampering import Measured
 
@@ -80,6 +81,20 @@ def found(took: Sequence[Took]) -> Lines:
     """How long it takes to find what was seen."""
     rows = [(one.question, one.answers, f"{one.median_ms:.1f}", f"{one.p95_ms:.1f}") for one in took]
     return table(("119 cameras, 30 days, 200 observations a day each", "answers", "median ms", "p95 ms"), rows)
+
+
+def motion(results: Sequence[Result]) -> Lines:
+    """People boxes that a foreground block overlaps, and foreground where nobody is; ours beside MOG2."""
+    heading = ("clip", "people", "found", "by MOG2", "outside", "by MOG2", "ms", "of MOG2")
+    rows = [
+        (
+            *(ours.clip, ours.boxes, share(ours.found, ours.boxes), share(mog2.found, mog2.boxes)),
+            *(f"{ours.outside / max(1, ours.empty):.2%}", f"{mog2.outside / max(1, mog2.empty):.2%}"),
+            *(f"{ours.ms:.2f}", share(ours.ms, mog2.ms, 2)),
+        )
+        for ours, mog2 in zip(results[::2], results[1::2], strict=True)
+    ]
+    return table(heading, rows)
 
 
 def empty(measured: Sequence[Empty]) -> Lines:
