@@ -281,7 +281,7 @@ class MotionDetector:
         self._suspicious = False
         for blob, path in zip(blobs, paths, strict=True):
             is_calm = (blob & calm).bit_count() * 2 >= blob.bit_count()
-            self._suspicious |= is_calm or path.somebody
+            self._suspicious |= is_calm or path.somebody or blob.bit_count() >= self._smallest
             if self._weather > _WEATHER and path.somebody and (path.speed > _RUN or path.looks == 1):
                 path.begin_again()
             if not path.somebody and is_known:
