@@ -23,10 +23,10 @@ from tests.recorder.archives import ALWAYS, DAY, Folder, S, filmed, group, now_u
 
 
 async def recorded(folder: Folder, cameras: tuple[str, ...] = ("stop",)) -> int:
-    """A past with gaps, observations, a clock's change and a lock; when it begins."""
+    """A past of one day, yesterday at noon, with gaps, observations, a clock's change and a lock; when it begins."""
     archive = folder.open()
     await archive.start()
-    start = (now_us() // (300 * S) - 3) * 300 * S
+    start = now_us() // DAY * DAY - DAY // 2
     for camera_id in cameras:
         items: list[Group | Cause | tuple[Group, Cause]] = [
             group(start),
