@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safe_community_recorder.vision.tampering import Finding, Tampering
 
 from safe_community_recorder.media.video import AccessUnit, VideoFormat
 from safe_community_recorder.sampler.activity import ActivityLog
@@ -15,6 +14,7 @@ from safe_community_recorder.sampler.wording import Answer, answer_message, read
 from safe_community_recorder.vision.eye import Look
 from safe_community_recorder.vision.motion import Motion
 from safe_community_recorder.vision.observer import Observer, Seen
+from safe_community_recorder.vision.tampering import Finding, Tampering
 
 VIDEO = VideoFormat("h264", 640, 360, ())
 
