@@ -197,4 +197,6 @@ def test_a_number_that_somebody_may_have_heard_of_is_never_given_again(tmp_path:
             noted = recorder.ask("/api/v1/audit?event=export_asked").json["records"]
             assert [one["details"]["number"] for one in noted].count(later["number"]) == 1
         finally:
+            # Whatever failed: a recorder whose disk hangs could not be stopped.
+            disk.recover()
             recorder.stop()

@@ -41,6 +41,7 @@ class Sampler:
         self._workers = [_Worker(self) for _ in range(0 if idle else max(1, round(self._budget.cores)))]
         self._watches: dict[str, Watch] = {}
         self._known: set[str] = set()
+        self._writing: set[asyncio.Future[None]] = set()
         self._later: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -65,6 +66,7 @@ class Sampler:
         with suppress(TimeoutError):
             async with asyncio.timeout(_KEEPING_S):
                 await asyncio.gather(*(worker.keep() for worker in self._workers if worker.decoder.is_running))
+                await asyncio.gather(*self._writing)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -149,7 +151,9 @@ class Sampler:
             return
         if camera_id in self._watches:
             self._watches[camera_id].references = references
-        asyncio.get_running_loop().run_in_executor(None, _kept, self._file(camera_id), references)
+        writing = asyncio.get_running_loop().run_in_executor(None, _kept, self._file(camera_id), references)
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
 
     def begun(self, worker: _Worker) -> None:
         """A process has begun: it knows nobody."""
