@@ -180,9 +180,9 @@ def test_a_number_that_somebody_may_have_heard_of_is_never_given_again(tmp_path:
             asked = item("stop", start, end)
             first, _ = made(recorder, asked)
             disk.suffer(hang=["fsync"])
-            asking.submit(recorder.ask, "/api/v1/exports", "POST", body=body(asked))
             register = recorder.directory / "data" / "exports.jsonl"
             known = register.stat().st_size
+            asking.submit(recorder.ask, "/api/v1/exports", "POST", body=body(asked))
             wait_until(lambda: register.stat().st_size > known, 60, 0.01)
             assert recorder.process is not None
             recorder.process.kill()
