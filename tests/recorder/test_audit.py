@@ -50,7 +50,7 @@ def test_a_look_is_recorded_once_with_who_and_why_and_what(audited: Recorder) ->
     assert verify(audited.directory / "data") == []
 
 
-def test_pieces_of_hls_belong_to_the_look_at_their_playlist_and_by_themselves_are_one(audited: Recorder) -> None:
+def test_pieces_of_hls_belong_to_the_look_at_their_playlist_and_else_to_one_of_each_file(audited: Recorder) -> None:
     query = a_clip(audited)
     path = audited.ask(f"/api/v1/cameras/stop/hls/tickets?{query}", "POST", **WHO).json["path"]
     playlist = audited.ask(path, token="").body.decode()
@@ -64,9 +64,11 @@ def test_pieces_of_hls_belong_to_the_look_at_their_playlist_and_by_themselves_ar
     for piece in pieces * 2:
         without = piece.partition("?")[0]
         assert audited.ask(f"/api/v1/cameras/stop/hls/{without}", Safe_Community_Actor="Player").status == 200
-    (look,) = records(audited, actor="Player")
-    assert (look["event"], look["camera_id"], look["details"]["kind"]) == ("look", "stop", "hls")
-    assert look["start"][:19].translate(str.maketrans("", "", "-:")) in playlist
+    looks = records(audited, actor="Player")
+    assert {(look["event"], look["camera_id"], look["details"]["kind"]) for look in looks} == {("look", "stop", "hls")}
+    # The clip may go over the end of a file.
+    files = {piece.partition("/")[0][:15] for piece in pieces}
+    assert sorted(look["start"][:19].translate(str.maketrans("", "", "-:")) for look in looks) == sorted(files)
 
 
 async def test_searches_of_the_same_hours_are_one_record_for_ten_minutes(tmp_path: Path) -> None:
