@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 from collections.abc import Sequence
 from copy import replace
 from datetime import timedelta
@@ -19,7 +20,7 @@ from safe_community_recorder.archive.timeline import Span
 from safe_community_recorder.media.cmaf import RecordingFile
 from safe_community_recorder.media.hls import LiveWindow, recorded_playlist
 from safe_community_recorder.media.reading import read_recording
-from safe_community_recorder.media.retimed import regions, retimed
+from safe_community_recorder.media.retimed import ORIGIN_US, regions, retimed
 from safe_community_recorder.media.video import CodecName
 from tests.recorder.footage import PICTURE_90K, groups_of, recorded
 from tests.recorder.playlists import Listed, Playlist, read_playlist
@@ -131,20 +132,28 @@ def test_files_are_on_one_timeline_with_the_times_and_the_sound_of_the_recording
         assert (fragment.utc_us, fragment.start, fragment.data, fragment.end) == (
             *(former.utc_us, former.start, former.data, former.end),
         )
-        # Each picture is shown so long after 1970 as it was taken.
+        # Each picture is shown so long after the timeline's beginning as it was taken.
         decoded_90k = np.cumsum(fragment.durations, dtype=np.int64) - fragment.durations
         decoded_before_90k = np.cumsum(former.durations, dtype=np.int64) - former.durations
         shown_90k = fragment.base_90k + decoded_90k + fragment.offsets
         shown_before_90k = former.base_90k + decoded_before_90k + former.offsets - file.delay_90k
-        assert (shown_90k - shown_before_90k == start_us * 9 // 100).all()
+        assert (shown_90k - shown_before_90k == (start_us - ORIGIN_US) * 9 // 100).all()
         assert fragment.offsets[0] == 0
-        assert shown_90k[0] == pytest.approx(fragment.utc_us * 9 / 100, abs=2)
+        assert shown_90k[0] == pytest.approx((fragment.utc_us - ORIGIN_US) * 9 / 100, abs=2)
         if former.audio is not None:
             assert fragment.audio is not None
             heard_s = Fraction(fragment.audio.base - former.audio.base, 16_000)
-            assert abs(heard_s - Fraction(start_us, S)) < Fraction(1, 30_000)
+            assert abs(heard_s - Fraction(start_us - ORIGIN_US, S)) < Fraction(1, 30_000)
     with av.open(io.BytesIO(served), "r", format="mp4") as container:
         assert sum(1 for _ in container.decode(video=0)) == 30
+
+
+@given(st.integers(T0, T0 + 20 * 31_557_600 * S))
+def test_no_player_finds_a_first_picture_before_the_beginning(start_us: int) -> None:
+    shown_90k = (start_us - ORIGIN_US) * 9 // 100
+    # As hls.js and Chromium reckon: a picture in whole microseconds, the beginning in binary64 seconds.
+    picture_us = shown_90k * 100 // 9
+    assert picture_us + math.trunc(-(shown_90k / 90_000) * 1e6) >= 0
 
 
 def as_served(file: RecordingFile, data: bytes) -> bytes:

@@ -2,9 +2,12 @@
 
 In a file, time begins with 0, and edit lists skip the delay of B-frames and what was heard before the first picture.
 Players of HLS want neither: each file would be a discontinuity, where libav drops a group of pictures, and hls.js knows
-no edit lists. So the few bytes that tell times are written anew on the way out: since 1970, in 1/90000 s (of sound: in
+no edit lists. So the few bytes that tell times are written anew on the way out: since 2020, in 1/90000 s (of sound: in
 samples), and with the delay taken off the composition offsets, so that a fragment's first picture is shown when it is
 decoded (hls.js goes by that). What is shown when, and with which sound, stays the same.
+
+Why 2020: it is before all footage, and players reckon in binary64 seconds. Since 1970 these are so coarse that Chromium
+put every fourteenth first picture a microsecond before the beginning, and left out all up to the next keyframe.
 """
 
 from collections.abc import Sequence
@@ -17,6 +20,7 @@ from .boxes import BoxError, BoxHeader, find, walk
 from .cmaf import PRFT_BYTES, RUN_FIRST_FLAGS, RUN_OFFSETS, Fragment, RecordingFile
 from .movie import VIDEO_TRACK
 
+ORIGIN_US = 1_577_836_800 * utc.SECOND_US
 _MEDIA_TIME_BYTES = 8
 _EDIT_COUNT_AND_DURATION_BYTES = 4 + 8
 
@@ -67,7 +71,7 @@ def _patch_head(data: bytearray) -> None:
 
 def _patch_fragment(file: RecordingFile, data: bytearray) -> None:
     """prft, and of each track tfdt and trun (ISO/IEC 14496-12 §8.16.5, §8.8.12, §8.8.8)."""
-    begin_90k = file.start_us * 9 // 100
+    begin_90k = (file.start_us - ORIGIN_US) * 9 // 100
     _add(data, PRFT_BYTES - _MEDIA_TIME_BYTES, begin_90k - file.delay_90k)
     moof = find(data, b"moof", start=PRFT_BYTES, end=len(data) - 8)
     for traf in walk(data, moof.body, moof.end):
@@ -94,9 +98,9 @@ def _take_delay_off(data: bytearray, run: BoxHeader, delay_90k: int) -> bool:
 
 
 def _sound_later(file: RecordingFile) -> int:
-    """When the track of sound begins, in samples since 1970."""
+    """When the track of sound begins, in samples since the timeline's."""
     rate = 0 if file.audio is None else file.audio.sample_rate
-    return (file.start_us * rate + utc.SECOND_US // 2) // utc.SECOND_US - file.lead
+    return ((file.start_us - ORIGIN_US) * rate + utc.SECOND_US // 2) // utc.SECOND_US - file.lead
 
 
 def _track(data: bytearray, traf: BoxHeader) -> int:
