@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.sight import clips, cost, empty, found, gate, live, motion, page, soak, tampering
+from benchmarks.sight import clips, cost, delay, empty, found, gate, live, motion, page, soak, tampering
 
 PARTS: dict[str, Callable[[], page.Lines]] = {
     "motion": lambda: page.motion(motion.measure()),
     "empty": lambda: page.empty(empty.measure()),
+    "delay": lambda: page.delay(delay.measure()),
     "tampering": lambda: page.tampering(tampering.measure()),
     "gate": lambda: page.gate(gate.measure()),
     "cost": lambda: page.cost(cost.measure()),

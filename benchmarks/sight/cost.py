@@ -6,9 +6,6 @@ Decoding is measured apart. `cameras_per_core` follows from it: a sub-stream in 
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
-
-import cv2
 
 from safe_community_recorder.media.video import AccessUnit, CodecName
 from safe_community_recorder.sampler.decoding import GroupDecoder, configuration_of, keyframe_picture
@@ -17,6 +14,7 @@ from safe_community_recorder.vision.motion import MotionDetector
 from safe_community_recorder.vision.tampering import TamperingDetector
 
 from .encoded import H265, VBR, Rate, encoded
+from .motion import yardstick
 from .passers_by import DAY
 from .street import street
 
@@ -99,17 +97,17 @@ def _main(codec: CodecName) -> Rate:
 
 
 def stages(units: Sequence[AccessUnit]) -> Stages:
-    """A sub-stream in full. Medians of several rounds over the same pictures."""
+    """A sub-stream in full."""
     grays = [*_grays(units)]
-    decode_ms = _ms(lambda: _decoded(units, wanted=False), len(units))
-    whole_ms = _ms(lambda: _decoded(units, wanted=True), len(units))
-    return Stages(
-        decode_ms,
-        whole_ms - decode_ms,
-        _ms(lambda: _motion(grays), len(grays)),
-        _ms(lambda: _tampering(grays), len(grays)),
-        _ms(lambda: _mog2(grays), len(grays)),
+    decode_ms, whole_ms, *looking_ms = _ms(
+        len(grays),
+        lambda: _decoded(units, wanted=False),
+        lambda: _decoded(units, wanted=True),
+        lambda: _motion(grays),
+        lambda: _tampering(grays),
+        lambda: _mog2(grays),
     )
+    return Stages(decode_ms, whole_ms - decode_ms, *looking_ms)
 
 
 def keyframe(name: str, units: Iterable[AccessUnit]) -> Keyframe:
@@ -121,16 +119,23 @@ def keyframe(name: str, units: Iterable[AccessUnit]) -> Keyframe:
             keyframe_picture(unit.video.codec, _configuration(unit), unit.data)
 
     size_bytes = sum(len(unit.data) for unit in keys) // len(keys)
-    return Keyframe(name, size_bytes, _ms(decoded, len(keys)))
+    (each_ms,) = _ms(len(keys), decoded)
+    return Keyframe(name, size_bytes, each_ms)
 
 
-def _ms(work: Callable[[], None], count: int) -> float:
-    rounds = []
-    for _ in range(_ROUNDS):
-        began_s = time.process_time()
-        work()
-        rounds.append(time.process_time() - began_s)
-    return median(rounds) / count * 1000
+def _ms(count: int, *works: Callable[[], None]) -> list[float]:
+    """What each takes for one of so many pictures: the least of several rounds, in which they take turns.
+
+    What else the machine does makes some rounds longer, and none shorter.
+    """
+    rounds = [[_cpu_s(work) for work in works] for _ in range(_ROUNDS)]
+    return [min(taken) / count * 1000 for taken in zip(*rounds, strict=True)]
+
+
+def _cpu_s(work: Callable[[], None]) -> float:
+    began_s = time.process_time()
+    work()
+    return time.process_time() - began_s
 
 
 def _configuration(unit: AccessUnit) -> bytes:
@@ -138,37 +143,32 @@ def _configuration(unit: AccessUnit) -> bytes:
 
 
 def _decoded(units: Sequence[AccessUnit], *, wanted: bool) -> None:
+    for _ in _grays(units, wanted=wanted):
+        pass
+
+
+def _grays(units: Sequence[AccessUnit], *, wanted: bool = True) -> Iterable[Gray]:
     decoder = None
     for unit in units:
         if unit.is_key or decoder is None:
             decoder = GroupDecoder(unit.video.codec, _configuration(unit), only_key=False)
-        for _ in decoder.decode(unit.data, wanted=wanted):
-            pass
-
-
-def _grays(units: Sequence[AccessUnit]) -> Iterable[Gray]:
-    decoder = None
-    for unit in units:
-        if unit.is_key or decoder is None:
-            decoder = GroupDecoder(unit.video.codec, _configuration(unit), only_key=False)
-        for picture in decoder.decode(unit.data, wanted=True):
+        for picture in decoder.decode(unit.data, wanted=wanted):
             yield picture.gray
 
 
 def _motion(grays: Sequence[Gray]) -> None:
     detector = MotionDetector()
     for number, gray in enumerate(grays):
-        detector.observe(gray, number / 5)
+        detector.observe(gray, number / _LOOKS_PER_S)
 
 
 def _tampering(grays: Sequence[Gray]) -> None:
     detector = TamperingDetector()
     for number, gray in enumerate(grays):
-        detector.observe(gray, number * 4.0, colour=0.0)
+        detector.observe(gray, number * _BEAT_S, colour=0.0)
 
 
 def _mog2(grays: Sequence[Gray]) -> None:
-    cv2.setNumThreads(1)
-    model = cv2.createBackgroundSubtractorMOG2()
+    model = yardstick()
     for gray in grays:
         model.apply(gray)

@@ -2,9 +2,10 @@
 
 The street is the median of a real clip's frames, so nobody is in it, with a sensor's noise; then made worse by code
 (`degrade.py`). What is observed there is false, whatever it is. One kind is somebody after all: in "headlights" cars
-sweep their light over the scene.
+sweep their light over the scene. The last is no model: a real tree in the wind, its few seconds shown to and fro.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from safe_community_recorder.vision.observer import Observer
 
 from .degrade import KINDS, frames_per_s
 from .encoded import scaled
-from .street import street
+from .street import TREE_FPS, street, tree
 
 _PER_S = 5.0
 _MINUTES = 5.0
@@ -48,7 +49,16 @@ def measure(minutes: float = _MINUTES) -> list[Empty]:
     for kind, worse in KINDS.items():
         pictures = worse(_noisy(nobody, minutes), _PER_S)
         found.append(_observed(kind, pictures, frames_per_s(kind, _PER_S), minutes))
-    return found
+    return [*found, _observed("a real tree (tree.avi)", _tree(minutes), _PER_S, minutes)]
+
+
+def _tree(minutes: float) -> Iterator[Gray]:
+    """Every third picture, to and fro, so that none leaps."""
+    few = tree()[:: round(TREE_FPS / _PER_S)]
+    shown = itertools.cycle([*few, *few[-2:0:-1]])
+    size = analysis_size(few[0].shape[1], few[0].shape[0])
+    for picture in itertools.islice(shown, round(minutes * 60 * _PER_S)):
+        yield scaled(picture, *size)
 
 
 def _noisy(nobody: np.ndarray[tuple[int, ...], np.dtype[np.floating]], minutes: float) -> Iterator[Gray]:

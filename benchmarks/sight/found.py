@@ -159,8 +159,3 @@ def _night(start_s: int, share: float) -> Iterator[bytes]:
                 blocks[dice.randrange(_ROWS), dice.randrange(_COLUMNS)] = True
             seconds.append(ActivitySecond(at_s, float(blocks.mean()), blocks))
         yield from (record for _, record in encode(seconds))
-
-
-if __name__ == "__main__":
-    for one in measure():
-        print(f"{one.question}: {one.answers} answers, median {one.median_ms:.1f} ms, p95 {one.p95_ms:.1f} ms")

@@ -96,9 +96,14 @@ def _ours() -> Finder:
     return lambda gray, at_s: detector.observe(gray, at_s).foreground
 
 
-def _mog2() -> Finder:
+def yardstick() -> cv2.BackgroundSubtractorMOG2:
+    """OpenCV's MOG2 with its own settings, in one thread."""
     cv2.setNumThreads(1)
-    subtractor = cv2.createBackgroundSubtractorMOG2()
+    return cv2.createBackgroundSubtractorMOG2()
+
+
+def _mog2() -> Finder:
+    subtractor = yardstick()
 
     def find(gray: Gray, _: float) -> Blocks:
         # Shadows are marked by another level, and left out.

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.wire.document import put
 
 from .cost import Cost
+from .delay import Delay
 from .empty import Empty
 from .found import Took
 from .gate import Comparison, typical_day
@@ -75,6 +76,14 @@ def gate(comparisons: Sequence[Comparison]) -> Lines:
         f"Altogether {found} of {whole} observations ({share(found, whole)}), {late} of them later than two seconds.",
         f"CPU on a typical day, beside decoding in full: {'; '.join(days)}.",
     ]
+
+
+def delay(delays: Sequence[Delay]) -> Lines:
+    """How long after somebody comes movement is told."""
+    rows = [
+        (one.weather, one.passed, len(one.seconds), f"{one.median_s:.1f} s", f"{one.longest_s:.1f} s") for one in delays
+    ]
+    return table(("weather", "passed", "told while they did", "median after", "longest after"), rows)
 
 
 def found(took: Sequence[Took]) -> Lines:

@@ -16,7 +16,6 @@ type Field = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 _FOREIGN_LEVELS = 8.0
 _FADE_S = 0.5
-_GRID = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,6 @@ class Scene:
     clip: Clip
     count: int
     passings: tuple[Passing, ...]
-
-    @property
-    def moving_share(self) -> float:
-        """The share of the time in which somebody passes."""
-        return sum(passing.stop - passing.start for passing in self.passings) / self.count
 
     def frames(self) -> Iterator[Gray]:
         """Its frames, without weather and noise."""

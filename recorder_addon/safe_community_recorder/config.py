@@ -12,6 +12,8 @@ import voluptuous as vol
 from . import camera_schema, strict_yaml
 from .archive.retention import Storage
 from .strict_yaml import Document, YamlError
+from .vision.eye import EyeSettings
+from .vision.motion import MotionSettings
 from .vision.zones import Polygon, Zone
 
 _LONGEST_UNJUSTIFIED_DAYS = 30
@@ -103,6 +105,12 @@ class VisionRules:
     minimum_s: float = 0.6
     tampering: bool = True
     names: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def eye(self) -> EyeSettings:
+        """The same, as vision takes it."""
+        motion = MotionSettings(self.sensitivity, self.zones, self.ignore, self.minimum_s)
+        return EyeSettings(motion, self.tampering)
 
     def as_dict(self) -> dict[str, object]:
         """What differs from the default, by its key in the camera file."""

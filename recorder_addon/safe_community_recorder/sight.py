@@ -16,8 +16,7 @@ from .sampler.activity import ActivityLog
 from .sampler.sampler import Sampler, now_s
 from .sampler.watch import Sampling, Told
 from .utc import SECOND_US
-from .vision.eye import EyeSettings, Look
-from .vision.motion import MotionSettings
+from .vision.eye import Look
 from .vision.observer import MOTION, Seen
 
 NO_SIGNAL = "no_signal"
@@ -51,7 +50,7 @@ class Sight:
         self._host = host
         self._kept = kept
         told = Told(self._seen, self._looked, kept.changed)
-        self._watch = sampler.watch(camera.id, eye_settings(camera), told)
+        self._watch = sampler.watch(camera.id, camera.vision.eye, told)
         self._begun: dict[tuple[str, str | None], tuple[float, int]] = {}
         self._activity = ActivityLog()
         self._activity_due_s = now_s() + _ACTIVITY_EVERY_S
@@ -140,7 +139,7 @@ class Sight:
         """The camera's entry is another."""
         former, self._camera = self._camera, camera
         if former.vision != camera.vision:
-            self._watch.change(eye_settings(camera), now_s())
+            self._watch.change(camera.vision.eye, now_s())
 
     def close(self, *, for_good: bool) -> None:
         """The recorder ends, or the camera is gone `for_good`."""
@@ -208,10 +207,3 @@ class Sight:
 
     def _utc_us(self, at_s: float) -> int:
         return self._host.utc_us(round(at_s * SECOND_US))
-
-
-def eye_settings(camera: Camera) -> EyeSettings:
-    """How a camera of the file is to be looked at."""
-    rules = camera.vision
-    motion = MotionSettings(rules.sensitivity, rules.zones, rules.ignore, rules.minimum_s)
-    return EyeSettings(motion, rules.tampering)

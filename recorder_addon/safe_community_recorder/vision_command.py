@@ -23,8 +23,7 @@ from .replay.looking import Run, boxes_of, look_again
 from .replay.pictures import Clip, Picture, Recorded, Source, SourceError
 from .replay.results import Subject, draw_film, draw_page, put_whole
 from .utc import SECOND_US
-from .vision.eye import EyeSettings, Look
-from .vision.motion import MotionSettings
+from .vision.eye import Look
 
 _PROGRAM = "safe-community-recorder vision"
 _BROKEN_OFF = 130
@@ -138,7 +137,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise CommandError("--video needs --out, the directory in which it is to be")
     asked = _clip(arguments) if arguments.file is not None else _footage(arguments)
     rules = _rules(asked.rules, arguments)
-    ways = [_settings(rules, number) for number in _sensitivities(rules, arguments)]
+    ways = [replace(rules, sensitivity=number).eye for number in _sensitivities(rules, arguments)]
     every_s = 0.0 if arguments.all or arguments.keyframes else arguments.every
     with _Told(asked, as_json=arguments.json) as told:
         pictures = told.through(asked.source.pictures(arguments.keyframes))
@@ -295,10 +294,6 @@ def _sensitivities(rules: VisionRules, arguments: argparse.Namespace) -> list[in
     if arguments.compare is None:
         return [first]
     return [first, *arguments.compare] if arguments.sensitivity not in (None, *arguments.compare) else arguments.compare
-
-
-def _settings(rules: VisionRules, sensitivity: int) -> EyeSettings:
-    return EyeSettings(MotionSettings(sensitivity, rules.zones, rules.ignore, rules.minimum_s), rules.tampering)
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------

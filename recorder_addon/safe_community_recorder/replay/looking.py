@@ -9,6 +9,7 @@ from ..media.picture import to_gray
 from ..sampler.decoding import colour_of
 from ..vision.eye import Eye, EyeSettings, Look
 from ..vision.gray import Blocks, analysis_size
+from ..vision.grid import Grid
 from ..vision.observer import Observer, Seen
 from .pictures import Picture
 
@@ -124,18 +125,11 @@ def _glance(look: Look) -> Glance:
 def boxes_of(foreground: Blocks) -> list[tuple[float, float, float, float]]:
     """(left, top, right, bottom) from 0 to 1 of what hangs together, the largest first."""
     rows, columns = foreground.shape
-    left = {(int(row), int(column)) for row, column in np.argwhere(foreground)}
+    grid = Grid(rows, columns)
     boxes = []
-    while left:
-        edge = [left.pop()]
-        blob = list(edge)
-        while edge:
-            row, column = edge.pop()
-            beside = {(row + down, column + across) for down in (-1, 0, 1) for across in (-1, 0, 1)} & left
-            left -= beside
-            edge += beside
-            blob += beside
-        those_rows, those_columns = [row for row, _ in blob], [column for _, column in blob]
-        right, bottom = (max(those_columns) + 1) / columns, (max(those_rows) + 1) / rows
-        boxes.append((len(blob), (min(those_columns) / columns, min(those_rows) / rows, right, bottom)))
-    return [box for _, box in sorted(boxes, reverse=True)]
+    for blob in sorted(grid.blobs(grid.bits(foreground)), key=int.bit_count, reverse=True):
+        down, across = np.nonzero(grid.blocks(blob))
+        left, right = int(across.min()), int(across.max()) + 1
+        top, bottom = int(down.min()), int(down.max()) + 1
+        boxes.append((left / columns, top / rows, right / columns, bottom / rows))
+    return boxes

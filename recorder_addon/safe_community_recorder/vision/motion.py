@@ -22,7 +22,6 @@ _GLOBAL_SHARE = 0.4
 # At first, and later.
 _LEARN_EVERY_S = (0.5, 1.0)
 _COMPARE_S = 0.3
-_SETTLE_S = 3.0
 _RESTLESS = 0.12
 # Blocks that change again and again (a clock, a flag, leaves): how fast that is learned and forgotten, in seconds.
 _FIDGETS_S, _CALMS_S = 8.0, 60.0
@@ -192,13 +191,12 @@ class MotionDetector:
         near = np.abs((x - level_x) * gain + level_y - y) <= max(6.0, 1.5 * self._base)
         if 0.2 <= gain <= 5 and near.mean() > 0.7:
             background.relight(gain, level_y - gain * level_x)
-            self._strict_until_s = at_s + _STRICT_S
         else:
             background.begin(gray, at_s)
             self._began_s = at_s
-            self._strict_until_s = at_s + _STRICT_S
             self._blind_until_s = at_s + 1.0
             self._paths = Paths(self._grid)
+        self._strict_until_s = at_s + _STRICT_S
         return True
 
     def _look_away(self, background: Background, gray: Gray, at_s: float, *, changed: bool) -> Motion:
@@ -324,16 +322,13 @@ class MotionDetector:
 
     def _motion(self, blobs: list[int], paths: list[Path], moved: int, counts: Counts, at_s: float) -> Motion:
         settings, grid = self._settings, self._grid
-        foreground, active, sure = 0, 0, 0
+        foreground, sure = 0, 0
         for blob, path in zip(blobs, paths, strict=True):
             foreground |= blob
             if path.somebody:
                 sure |= blob & moved
-            if path.somebody or path.largest >= self._smallest:
-                active |= blob & moved
         foreground &= self._wanted
         sure &= self._watched
-        active = sure
         score = 0.0
         if sure:
             self._sign_s = at_s
@@ -346,8 +341,8 @@ class MotionDetector:
             self._moving = False
         return Motion(
             foreground=grid.blocks(foreground),
-            active=grid.blocks(active),
-            activity=active.bit_count() / max(1, self._watched.bit_count()),
+            active=grid.blocks(sure),
+            activity=sure.bit_count() / max(1, self._watched.bit_count()),
             moving=self._moving,
             score=(score or self._score) if self._moving else 0.0,
             zones=tuple(name for name, bits in self._zones.items() if bits & sure),

@@ -38,7 +38,6 @@ class Path:
     looks: int = 1
     largest: int = 0
     moved_s: float = float("-inf")
-    static_s: float = 0.0
     somebody: bool = False
     is_traveller: bool = False
     visited: int = 0
