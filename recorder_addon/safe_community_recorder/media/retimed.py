@@ -7,7 +7,8 @@ samples), and with the delay taken off the composition offsets, so that a fragme
 decoded (hls.js goes by that). What is shown when, and with which sound, stays the same.
 
 Why 2020: it is before all footage, and players reckon in binary64 seconds. Since 1970 these are so coarse that Chromium
-put every fourteenth first picture a microsecond before the beginning, and left out all up to the next keyframe.
+put every fourteenth first picture a microsecond before the beginning, and left out all up to the next keyframe. 2020 is
+near enough for 2^29 s, until 2037; it stands in no file, so that a later year can be put here then.
 """
 
 from collections.abc import Sequence
