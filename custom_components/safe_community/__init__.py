@@ -1,5 +1,8 @@
 """Safe Community: the cameras of a safe neighbourhood, and the neighbours who look after each other."""
 
+import asyncio
+from functools import partial
+
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN, CONF_URL, Platform
 from homeassistant.core import HomeAssistant, callback
@@ -8,13 +11,14 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
 from .client import RecorderClient
-from .const import DOMAIN
-from .coordinator import RecorderCoordinator
+from .const import CONF_FINGERPRINT, DOMAIN, LOGGER, SUBENTRY_MEMBER
+from .coordinator import STRUCTURE, RecorderCoordinator
 from .data import SafeCommunityConfigEntry, SafeCommunityData
 from .devices import async_mirror
 from .incidents.desk import IncidentDesk
 from .incidents.register import IncidentRegister, async_forget
 from .issues import RecorderIssues
+from .members import CONF_ACCOUNT_NAME, CONF_USER_ID
 from .services import async_setup_services
 from .traces import Traces
 from .views import ClipView
@@ -33,7 +37,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry) -> bool:
     """Connect one recorder."""
-    client = RecorderClient(async_get_clientsession(hass), entry.data[CONF_URL], entry.data[CONF_TOKEN])
+    data = entry.data
+    client = RecorderClient(async_get_clientsession(hass), data[CONF_URL], data[CONF_TOKEN], data.get(CONF_FINGERPRINT))
     coordinator = RecorderCoordinator(hass, entry, client)
     await coordinator.async_config_entry_first_refresh()
 
@@ -48,16 +53,41 @@ async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry
     @callback
     def mirror() -> None:
         async_mirror(hass, entry, coordinator.data)
-        issues.async_tell()
 
     # Before the platforms: their entities find the devices there, also those of cameras that come later.
     mirror()
-    entry.async_on_unload(coordinator.async_add_listener(mirror))
+    entry.async_on_unload(coordinator.async_add_listener(mirror, frozenset({STRUCTURE})))
+    issues.async_tell()
+    entry.async_on_unload(coordinator.async_add_listener(issues.async_tell))
     entry.async_on_unload(issues.async_withdraw)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
 
     desk.async_take_answers()
-    entry.async_create_background_task(hass, coordinator.async_listen(), f"{entry.title} events")
+    listening = entry.async_create_background_task(hass, coordinator.async_listen(), f"{entry.title} events")
+    listening.add_done_callback(partial(_async_listened, hass, entry))
+    return True
+
+
+@callback
+def _async_listened(hass: HomeAssistant, entry: SafeCommunityConfigEntry, task: asyncio.Task[None]) -> None:
+    """Begin anew if an error of ours ended it: entities that never change again would be a lie."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        LOGGER.error("Following the recorder %s failed", entry.title, exc_info=error)
+        hass.config_entries.async_schedule_reload(entry.entry_id)
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+    """Bring an entry of an earlier version up to date; one of a later major version is left alone."""
+    if entry.version > 1:
+        return False
+    if entry.minor_version < 2:
+        names = {user.id: user.name for user in await hass.auth.async_get_users()}
+        for subentry in entry.get_subentries_of_type(SUBENTRY_MEMBER):
+            user_id = subentry.data.get(CONF_USER_ID)
+            if user_id is not None and CONF_ACCOUNT_NAME not in subentry.data:
+                data = {**subentry.data, CONF_ACCOUNT_NAME: names.get(user_id)}
+                hass.config_entries.async_update_subentry(entry, subentry, data=data)
+        hass.config_entries.async_update_entry(entry, minor_version=2)
     return True
 
 

@@ -1,19 +1,27 @@
 """Decides who may see or do what; everything that is not written here is denied."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import web
 from homeassistant.auth.models import User
 from homeassistant.components import websocket_api
 from homeassistant.components.http import KEY_HASS_USER
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import current_request
+from homeassistant.util import dt as dt_util
 
+from .client import Actor
 from .const import DOMAIN
 from .members import Member, Role, member_with_account
+
+if TYPE_CHECKING:
+    from .data import SafeCommunityConfigEntry
 
 
 class Action(StrEnum):
@@ -21,21 +29,36 @@ class Action(StrEnum):
 
     LIVE = "live"
     PLAYBACK = "playback"
+    EXPORT = "export"
+    LOCK = "lock"
+    RELEASE = "release"
+    PAUSE = "pause"
     RESPOND = "respond"
     MANAGE = "manage"
+    AUDIT = "audit"
 
 
 # A specialist sees nothing without named elderships: forgetting to name them must not open all.
 NAMED_ELDERSHIPS_ONLY: Final = frozenset({Role.ELDERSHIP_SPECIALIST})
-EVERY_ELDERSHIP: Final = frozenset({Role.PUBLIC_ORDER_SPECIALIST, Role.ADMINISTRATOR})
+EVERY_ELDERSHIP: Final = frozenset({Role.PUBLIC_ORDER_SPECIALIST, Role.DATA_PROTECTION_OFFICER, Role.ADMINISTRATOR})
 
 GRANTS: Final[dict[Role, frozenset[Action]]] = {
     Role.VOLUNTEER: frozenset({Action.RESPOND}),
     Role.COORDINATOR: frozenset({Action.RESPOND}),
-    Role.ELDERSHIP_SPECIALIST: frozenset({Action.LIVE, Action.PLAYBACK, Action.RESPOND}),
-    Role.PUBLIC_ORDER_SPECIALIST: frozenset({Action.LIVE, Action.PLAYBACK, Action.RESPOND}),
-    Role.DATA_PROTECTION_OFFICER: frozenset(),
-    Role.ADMINISTRATOR: frozenset({Action.MANAGE}),
+    Role.ELDERSHIP_SPECIALIST: frozenset({Action.LIVE, Action.PLAYBACK, Action.LOCK, Action.RESPOND}),
+    Role.PUBLIC_ORDER_SPECIALIST: frozenset(
+        {
+            Action.LIVE,
+            Action.PLAYBACK,
+            Action.EXPORT,
+            Action.LOCK,
+            Action.RELEASE,
+            Action.PAUSE,
+            Action.RESPOND,
+        }
+    ),
+    Role.DATA_PROTECTION_OFFICER: frozenset({Action.AUDIT}),
+    Role.ADMINISTRATOR: frozenset({Action.MANAGE, Action.PAUSE}),
 }
 
 
@@ -46,26 +69,46 @@ class NotPermitted(HomeAssistantError):
         super().__init__(translation_domain=DOMAIN, translation_key="not_permitted")
 
 
-def permits(member: Member | None, *, is_admin: bool, action: Action, eldership_id: str) -> bool:
-    """Say whether a person may do something in an eldership.
-
-    `is_admin` is the person's standing in Home Assistant, whose administrators can change every rule here anyway.
-    """
-    if is_admin:
-        return True
-    if member is None or action not in GRANTS[member.role]:
+def grants(member: Member, action: Action, eldership_id: str | None, today: date) -> bool:
+    """Say whether a member's role allows something in an eldership, or at all if it belongs to none (None)."""
+    if action not in GRANTS[member.role] or not member.counts_on(today):
         return False
-    if member.role in EVERY_ELDERSHIP:
+    if eldership_id is None or member.role in EVERY_ELDERSHIP:
         return True
     if member.role in NAMED_ELDERSHIPS_ONLY:
         return eldership_id in member.elderships
     return member.covers(eldership_id)
 
 
-def user_permits(entry: ConfigEntry, user: User, action: Action, eldership_id: str) -> bool:
+def permits(
+    member: Member | None,
+    *,
+    is_admin: bool,
+    account_name: str | None,
+    action: Action,
+    eldership_id: str | None,
+    today: date,
+) -> bool:
+    """Say whether a person may do something in an eldership.
+
+    `is_admin` is the person's standing in Home Assistant, whose administrators can change every rule here anyway.
+    `account_name` is what the account is called now: one that was passed on under another name is not the member's.
+    """
+    if is_admin:
+        return True
+    return member is not None and member.account_name == account_name and grants(member, action, eldership_id, today)
+
+
+def user_permits(entry: ConfigEntry, user: User, action: Action, eldership_id: str | None) -> bool:
     """Say whether a Home Assistant user may do something in an eldership."""
-    member = member_with_account(entry, user.id)
-    return user.is_active and permits(member, is_admin=user.is_admin, action=action, eldership_id=eldership_id)
+    return user.is_active and permits(
+        member_with_account(entry, user.id),
+        is_admin=user.is_admin,
+        account_name=user.name,
+        action=action,
+        eldership_id=eldership_id,
+        today=dt_util.now().date(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +137,90 @@ class Asker:
         seen = "".join(sign for sign in self.user_name or "" if sign.isprintable()).strip()[:120]
         return f"{seen or 'no name'} ({self.user_id})"
 
+    def actor(self, reason: str | None = None) -> Actor:
+        """As the recorder is told."""
+        return Actor(self.name, reason)
 
-def current_asker() -> Asker:
+
+HOME_ASSISTANT: Final = Asker(is_person=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, together with the user whose rights count."""
+
+    asker: Asker
+    user: User | None = None
+
+    def may(self, entry: ConfigEntry, action: Action, eldership_id: str | None) -> bool:
+        """Say whether this is allowed: to Home Assistant itself all is, to a person without a user nothing."""
+        if not self.asker.is_person:
+            return True
+        return self.user is not None and user_permits(entry, self.user, action, eldership_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """An action that is being carried out at an entity, and the request in which it came, if it came in one."""
+
+    context: Context
+    request: web.Request | None
+
+
+_call: ContextVar[_Call | None] = ContextVar("safe_community_call", default=None)
+
+
+@callback
+def async_called(context: Context) -> None:
+    """Remember on whose behalf an action is carried out, for as long as the code that does so runs.
+
+    What an automation does runs in the task of whatever triggered it, be it a volunteer's phone: only the action's own
+    context knows better.
+    """
+    _call.set(_Call(context, current_request.get()))
+
+
+def current_caller() -> Caller:
     """Say who asks: the user of the WebSocket connection or of the HTTP request, or else Home Assistant itself."""
     if (connection := websocket_api.current_connection.get()) is not None:
-        return Asker.of(connection.user)
-    if (request := current_request.get()) is not None:
-        return Asker.of(request.get(KEY_HASS_USER))
-    return Asker(is_person=False)
-
-
-def asker_permits(entry: ConfigEntry, action: Action, eldership_id: str) -> bool:
-    """Say whether whoever is behind the code that runs now may do something in an eldership.
-
-    A request without a user is denied; where neither a connection nor a request is behind it, Home Assistant itself
-    asks, and may.
-    """
-    if (connection := websocket_api.current_connection.get()) is not None:
-        return user_permits(entry, connection.user, action, eldership_id)
+        return Caller(Asker.of(connection.user), connection.user)
     if (request := current_request.get()) is not None:
         user: User | None = request.get(KEY_HASS_USER)
-        return user is not None and user_permits(entry, user, action, eldership_id)
-    return True
+        return Caller(Asker.of(user), user)
+    return Caller(HOME_ASSISTANT)
+
+
+async def async_current_caller(hass: HomeAssistant) -> Caller:
+    """Say who asks, also where an action does so on somebody's behalf."""
+    call = _call.get()
+    # A connection serves many requests, of several people if a proxy stands before it.
+    if call is None or call.request is not current_request.get():
+        return current_caller()
+    return await async_caller_of(hass, call.context)
+
+
+async def async_caller_of(hass: HomeAssistant, context: Context) -> Caller:
+    """Say on whose behalf an action is called: without a user, an automation's, and so Home Assistant's own."""
+    if context.user_id is None:
+        return Caller(HOME_ASSISTANT)
+    user = await hass.auth.async_get_user(context.user_id)
+    return Caller(Asker(True, context.user_id) if user is None else Asker.of(user), user)
+
+
+async def async_require(
+    hass: HomeAssistant,
+    entry: SafeCommunityConfigEntry,
+    context: Context,
+    action: Action,
+    eldership_id: str | None = None,
+    camera_id: str | None = None,
+) -> Asker:
+    """Return who calls an action; raises NotPermitted, and has the audit log say so, if this person may not."""
+    caller = await async_caller_of(hass, context)
+    if not caller.may(entry, action, eldership_id):
+        entry.runtime_data.traces.refused(caller.asker, action, eldership_id, camera_id)
+        raise NotPermitted
+    return caller.asker
 
 
 def not_permitted() -> Exception:

@@ -6,12 +6,12 @@ from typing import Final, override
 from aiohttp import web
 from homeassistant.components.camera import Camera, CameraEntityFeature, WebRTCSendMessage
 from homeassistant.components.stream import Stream
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .access import Action, Asker, asker_permits, current_asker, not_permitted
+from .access import Action, Asker, async_called, async_current_caller, not_permitted
 from .client import LiveTicket
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry
@@ -57,6 +57,12 @@ class RecordedCamera(CameraEntity, Camera):
         # offer neither HLS nor go2rtc; ours only asks who is there.
         self._supports_native_async_webrtc = False
 
+    @callback
+    @override
+    def async_set_context(self, context: Context) -> None:
+        super().async_set_context(context)
+        async_called(context)
+
     @property
     @override
     def available(self) -> bool:
@@ -75,9 +81,9 @@ class RecordedCamera(CameraEntity, Camera):
 
     @override
     async def async_camera_image(self, width: int | None = None, height: int | None = None) -> bytes | None:
-        asker = self._require_live()
+        asker = await self._async_require_live()
         try:
-            return await self._client.snapshot(self._camera_id, width, asker.name)
+            return await self._client.snapshot(self._camera_id, width, asker.actor())
         except RequestRefused as error:
             raise _no_picture(error.detail) from error
         except RecorderError as error:
@@ -87,19 +93,19 @@ class RecordedCamera(CameraEntity, Camera):
     async def handle_async_still_stream(self, request: web.Request, interval: float) -> web.StreamResponse:
         # Before the answer's first byte; later is too late for a clean refusal.
         # Each of its pictures is a look of its own at the recorder.
-        self._require_live()
+        await self._async_require_live()
         return await super().handle_async_still_stream(request, interval)
 
     @override
     async def async_handle_async_webrtc_offer(
         self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
     ) -> None:
-        await self._viewed(self._require_live())
+        await self._viewed(await self._async_require_live())
         await super().async_handle_async_webrtc_offer(offer_sdp, session_id, send_message)
 
     @override
     async def async_create_stream(self) -> Stream | None:
-        await self._viewed(self._require_live())
+        await self._viewed(await self._async_require_live())
         try:
             source = await self._live_source()
         except RecorderError as error:
@@ -128,13 +134,12 @@ class RecordedCamera(CameraEntity, Camera):
             self._ticket = None
         super()._handle_coordinator_update()
 
-    def _require_live(self) -> Asker:
-        asker = current_asker()
-        if not asker_permits(self._entry, Action.LIVE, self.recorded_camera.eldership.id):
-            place = self.recorded_camera.eldership.id
-            self._entry.runtime_data.traces.refused(asker, Action.LIVE, place, self._camera_id)
+    async def _async_require_live(self) -> Asker:
+        caller, eldership_id = await async_current_caller(self.hass), self.recorded_camera.eldership.id
+        if not caller.may(self._entry, Action.LIVE, eldership_id):
+            self._entry.runtime_data.traces.refused(caller.asker, Action.LIVE, eldership_id, self._camera_id)
             raise not_permitted()
-        return asker
+        return caller.asker
 
     async def _viewed(self, asker: Asker) -> None:
         # One live stream serves all who watch: the recorder sees only the first of them come.
@@ -145,7 +150,8 @@ class RecordedCamera(CameraEntity, Camera):
 
     async def _live_source(self) -> str:
         if self._ticket is None or self._ticket.expires - dt_util.utcnow() < TICKET_MARGIN:
-            self._ticket = await self._client.live_ticket(self._camera_id, current_asker().name)
+            caller = await async_current_caller(self.hass)
+            self._ticket = await self._client.live_ticket(self._camera_id, caller.asker.actor())
         return str(self._ticket.url)
 
     @callback

@@ -41,7 +41,7 @@ from .const import DOMAIN, LANGUAGES, SUBENTRY_MEMBER
 from .data import SafeCommunityConfigEntry
 from .documents import RecorderInfo
 from .errors import CannotConnect, RecorderError, UnsupportedVersion, WrongToken
-from .members import CONF_ELDERSHIPS, CONF_ROLE, CONF_USER_ID, Role, member_with_account
+from .members import CONF_ACCOUNT_NAME, CONF_ELDERSHIPS, CONF_ROLE, CONF_USER_ID, Role, member_with_account
 
 URL_SELECTOR: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.URL, autocomplete="url"))
 TOKEN_SELECTOR: Final = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
@@ -58,6 +58,7 @@ class SafeCommunityConfigFlow(ConfigFlow, domain=DOMAIN):
     """Connects a recorder."""
 
     VERSION = 1
+    MINOR_VERSION = 2
 
     def __init__(self) -> None:
         self._announced: dict[str, str] = {}
@@ -176,7 +177,7 @@ class MemberFlow(ConfigSubentryFlow):
         """Ask for a new member."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            data = self._checked(user_input, None, errors)
+            data = await self._async_checked(user_input, None, errors)
             if not errors:
                 return self.async_create_entry(title=data[CONF_NAME], data=data)
         return await self._async_form("user", user_input or {CONF_LANGUAGE: self._own_language()}, errors)
@@ -186,13 +187,13 @@ class MemberFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         subentry = self._get_reconfigure_subentry()
         if user_input is not None:
-            data = self._checked(user_input, subentry.subentry_id, errors)
+            data = await self._async_checked(user_input, subentry.subentry_id, errors)
             if not errors:
                 # Nothing to reload: members are read at every question.
                 return self.async_update_and_abort(self._get_entry(), subentry, title=data[CONF_NAME], data=data)
         return await self._async_form("reconfigure", user_input or subentry.data, errors)
 
-    def _checked(
+    async def _async_checked(
         self, user_input: Mapping[str, Any], subentry_id: str | None, errors: dict[str, str]
     ) -> dict[str, Any]:
         data = {key: value for key, value in user_input.items() if value not in (None, "")}
@@ -206,6 +207,8 @@ class MemberFlow(ConfigSubentryFlow):
             other = member_with_account(self._get_entry(), user_id)
             if other is not None and other.id != subentry_id:
                 errors[CONF_USER_ID] = "account_taken"
+            account = await self.hass.auth.async_get_user(user_id)
+            data[CONF_ACCOUNT_NAME] = None if account is None else account.name
         return data
 
     async def _async_form(

@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -20,17 +20,27 @@ from .documents import (
     Eldership,
     HostClockStepped,
     InfoChanged,
+    Observation,
+    Observed,
     RecorderCamera,
     RecorderEvent,
     RecorderInfo,
     Snapshot,
     StorageChanged,
 )
-from .errors import RecorderError, UnsupportedVersion, WrongToken
+from .errors import RecorderError, UnsupportedVersion, UntrustedCertificate, WrongToken
 from .storage import ClockStep, Storage
 
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 30.0
+
+# No camera's id has a slash.
+STRUCTURE: Final = "/structure"
+"""Which cameras and elderships there are and what they and the recorder are called."""
+STORAGE: Final = "/storage"
+"""How the disk is."""
+CLOCK: Final = "/clock"
+"""The recorder's computer's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +83,65 @@ def after(recorder: Recorder, event: RecorderEvent) -> Recorder:
             return replace(recorder, storage=storage)
         case HostClockStepped(step):
             return replace(recorder, clock_step=step)
+        case Observed():
+            return recorder
+
+
+def topics(former: Recorder, new: Recorder) -> frozenset[str]:
+    """Return what differs: the ids of cameras, STRUCTURE, STORAGE and CLOCK."""
+    found = {
+        camera_id
+        for camera_id in former.cameras.keys() | new.cameras.keys()
+        if former.cameras.get(camera_id) != new.cameras.get(camera_id)
+    }
+    if former.info != new.info or any(
+        _place(former.cameras.get(camera_id)) != _place(new.cameras.get(camera_id)) for camera_id in found
+    ):
+        found.add(STRUCTURE)
+    if former.storage != new.storage:
+        found.add(STORAGE)
+    if former.clock_step != new.clock_step:
+        found.add(CLOCK)
+    return frozenset(found)
+
+
+def _place(camera: RecorderCamera | None) -> tuple[str, Eldership] | None:
+    return None if camera is None else (camera.name, camera.eldership)
 
 
 class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
-    """Listens to one recorder; its data is the last that was known, also while the recorder is away."""
+    """Listens to one recorder; its data is the last that was known, also while the recorder is away.
+
+    A listener's context is a frozenset of what it listens to (ids of cameras, STRUCTURE, STORAGE, CLOCK); without one
+    it is called at every change. All are called when the recorder goes and when it comes back.
+    """
 
     config_entry: ConfigEntry
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, client: RecorderClient) -> None:
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self.client = client
+        self._changed: frozenset[str] | None = None
+        self._observers: dict[object, Callable[[Observation], None]] = {}
+
+    @callback
+    def async_listen_observations(self, observer: Callable[[Observation], None]) -> CALLBACK_TYPE:
+        """Have every observation told, when it begins, goes on and ends; returns what ends that."""
+        key = object()
+        self._observers[key] = observer
+
+        @callback
+        def stop() -> None:
+            self._observers.pop(key, None)
+
+        return stop
+
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        for update_callback, context in list(self._listeners.values()):
+            if self._changed is None or not isinstance(context, frozenset) or context & self._changed:
+                update_callback()
 
     @override
     async def _async_update_data(self) -> Recorder:
@@ -91,6 +150,8 @@ class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
             cameras = await self.client.cameras()
         except WrongToken as error:
             raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth") from error
+        except UntrustedCertificate as error:
+            raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="untrusted_certificate") from error
         except UnsupportedVersion as error:
             raise ConfigEntryError(
                 translation_domain=DOMAIN,
@@ -118,7 +179,7 @@ class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
                         self._async_take(event)
             except (RecorderError, ConfigEntryError) as error:
                 self.async_set_update_error(error)
-                if isinstance(error, WrongToken):
+                if isinstance(error, WrongToken | UntrustedCertificate):
                     self.config_entry.async_start_reauth(self.hass)
             await asyncio.sleep(retry_s * random.uniform(0.8, 1.2))
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
@@ -129,9 +190,19 @@ class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
             self._require_same_recorder(event.info)
             if not self.last_update_success:
                 LOGGER.info("%s is back", self.name)
+        if isinstance(event, Observed):
+            for observer in list(self._observers.values()):
+                observer(event.observation)
+            return
         recorder = after(self.data, event)
-        if recorder != self.data or not self.last_update_success:
+        if not self.last_update_success:
             self.async_set_updated_data(recorder)
+        elif changed := topics(self.data, recorder):
+            self._changed = changed
+            try:
+                self.async_set_updated_data(recorder)
+            finally:
+                self._changed = None
 
     def _require_same_recorder(self, info: RecorderInfo) -> None:
         if info.recorder_id != self.config_entry.unique_id:

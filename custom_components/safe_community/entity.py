@@ -8,19 +8,19 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .coordinator import Recorder, RecorderCoordinator
+from .coordinator import STRUCTURE, Recorder, RecorderCoordinator
 from .data import SafeCommunityConfigEntry
 from .devices import camera_identifier
 from .documents import RecorderCamera
 
 
 class CameraEntity(CoordinatorEntity[RecorderCoordinator]):
-    """An entity of one camera."""
+    """An entity of one camera, which hears of that camera's changes, and of what else it listens to."""
 
     _attr_has_entity_name = True
 
-    def __init__(self, coordinator: RecorderCoordinator, camera_id: str, key: str) -> None:
-        super().__init__(coordinator)
+    def __init__(self, coordinator: RecorderCoordinator, camera_id: str, key: str, *topics: str) -> None:
+        super().__init__(coordinator, frozenset({camera_id, *topics}))
         self._camera_id = camera_id
         self._last_seen = coordinator.data.cameras[camera_id]
         self._attr_unique_id = f"{coordinator.data.info.recorder_id}_{camera_id}_{key}"
@@ -56,4 +56,4 @@ def async_add_as_they_come(
             async_add_entities(entity for key in new for entity in create(key))
 
     add_new()
-    entry.async_on_unload(coordinator.async_add_listener(add_new))
+    entry.async_on_unload(coordinator.async_add_listener(add_new, frozenset({STRUCTURE})))

@@ -17,6 +17,17 @@ class WrongToken(RecorderError):
     """The recorder does not know the token."""
 
 
+class UntrustedCertificate(RecorderError):
+    """The recorder shows a certificate that no authority signed, or another than the one that was accepted.
+
+    `fingerprint` is the SHA-256 of what it shows, as "sha256:" and 64 hexadecimal digits, if that is known.
+    """
+
+    def __init__(self, fingerprint: str | None = None) -> None:
+        super().__init__(f"the recorder's certificate is not trusted ({fingerprint or 'no authority signed it'})")
+        self.fingerprint = fingerprint
+
+
 class NotARecorder(RecorderError):
     """Something answers at the address, but not as a recorder does."""
 
@@ -30,10 +41,14 @@ class UnsupportedVersion(RecorderError):
 
 
 class RequestRefused(RecorderError):
-    """The recorder understood the request and says why it refuses it."""
+    """The recorder understood the request and says why it refuses it.
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    `fingerprint` is that of a camera's certificate, where the camera's is not trusted.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, fingerprint: str | None = None) -> None:
         super().__init__(f"{code}: {detail}")
         self.status = status
         self.code = code
         self.detail = detail
+        self.fingerprint = fingerprint

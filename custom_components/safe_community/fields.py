@@ -1,7 +1,9 @@
 """Reads and writes the values in the recorder's JSON documents, strictly. Pure."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 
 def text(value: object) -> str:
@@ -38,6 +40,11 @@ def parse_time(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"expected a time with an offset, got {text!r}")
     return moment.astimezone(UTC)
+
+
+def known[T](read: Callable[[Any], T], value: object) -> T | None:
+    """Read a value that may be unknown, which is None."""
+    return None if value is None else read(value)
 
 
 def format_time(moment: datetime) -> str:

@@ -16,7 +16,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .access import Action, asker_permits, current_asker
+from .access import Action, current_caller
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry, loaded_entries, loaded_entry
 from .documents import Eldership, RecorderCamera
@@ -98,7 +98,7 @@ class RecordingsSource(MediaSource):
         if hour >= now:
             raise Unresolvable(translation_domain=DOMAIN, translation_key="unknown_recording")
         try:
-            footage = await entry.runtime_data.client.footage(camera.id, hour, now, current_asker().name)
+            footage = await entry.runtime_data.client.footage(camera.id, hour, now, current_caller().asker.actor())
         except RecorderError as error:
             raise Unresolvable(
                 translation_domain=DOMAIN,
@@ -135,7 +135,7 @@ class RecordingsSource(MediaSource):
             raise _unknown()
         if eldership is None:
             known = chosen.eldership_id if chosen.eldership_id in entry.runtime_data.recorder.elderships else None
-            entry.runtime_data.traces.refused(current_asker(), Action.PLAYBACK, known)
+            entry.runtime_data.traces.refused(current_caller().asker, Action.PLAYBACK, known)
             raise _unknown()
         children = [
             _folder(
@@ -151,7 +151,9 @@ class RecordingsSource(MediaSource):
         self, entry: SafeCommunityConfigEntry, camera: RecorderCamera, chosen: RecordingId
     ) -> BrowseMediaSource:
         now = dt_util.utcnow()
-        footage = await entry.runtime_data.client.footage(camera.id, now - LONGEST_RANGE, now, current_asker().name)
+        footage = await entry.runtime_data.client.footage(
+            camera.id, now - LONGEST_RANGE, now, current_caller().asker.actor()
+        )
         children = [
             _folder(RecordingId(chosen.entry_id, chosen.eldership_id, chosen.camera_id, day), day.isoformat())
             for day in days_with(footage, dt_util.get_default_time_zone())
@@ -166,7 +168,7 @@ class RecordingsSource(MediaSource):
         end = min(hours_of(day, zone)[-1].end, dt_util.utcnow())
         if end <= start:
             raise _unknown()
-        footage = await entry.runtime_data.client.footage(camera.id, start, end, current_asker().name)
+        footage = await entry.runtime_data.client.footage(camera.id, start, end, current_caller().asker.actor())
         children = [
             _hour(
                 RecordingId(chosen.entry_id, chosen.eldership_id, chosen.camera_id, day, hour.start),
@@ -180,7 +182,7 @@ class RecordingsSource(MediaSource):
         return [
             eldership
             for eldership in entry.runtime_data.recorder.elderships.values()
-            if asker_permits(entry, Action.PLAYBACK, eldership.id)
+            if current_caller().may(entry, Action.PLAYBACK, eldership.id)
         ]
 
     def _camera(self, chosen: RecordingId) -> tuple[SafeCommunityConfigEntry, RecorderCamera] | None:
@@ -191,8 +193,8 @@ class RecordingsSource(MediaSource):
         # The camera's eldership as it is now decides, never the one that the identifier claims.
         if camera is None:
             return None
-        if not asker_permits(entry, Action.PLAYBACK, camera.eldership.id):
-            entry.runtime_data.traces.refused(current_asker(), Action.PLAYBACK, camera.eldership.id, camera.id)
+        if not current_caller().may(entry, Action.PLAYBACK, camera.eldership.id):
+            entry.runtime_data.traces.refused(current_caller().asker, Action.PLAYBACK, camera.eldership.id, camera.id)
             return None
         return entry, camera
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -9,10 +10,18 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_DEVICE_ID, CONF_LANGUAGE, CONF_NAME
 
 from .const import LANGUAGES, SUBENTRY_MEMBER
+from .fields import known
 
 CONF_ROLE: Final = "role"
 CONF_ELDERSHIPS: Final = "elderships"
 CONF_USER_ID: Final = "user_id"
+CONF_ACCOUNT_NAME: Final = "account_name"
+CONF_CHANNELS: Final = "channels"
+CONF_QUIET_FROM: Final = "quiet_from"
+CONF_QUIET_TO: Final = "quiet_to"
+CONF_CONSENT: Final = "consent_date"
+CONF_REVIEW: Final = "review_date"
+CONF_EXPIRES: Final = "grant_expires"
 
 
 class Role(StrEnum):
@@ -28,7 +37,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A person in the scheme; no elderships means all of them."""
+    """A person in the scheme; no elderships means all of them.
+
+    `account_name` is what the account was called when it was linked: one that was passed on under another name is
+    nobody's. `expires` is the last day on which the role counts. `channels` are notify entities and actions.
+    """
 
     id: str
     name: str
@@ -37,6 +50,13 @@ class Member:
     user_id: str | None = None
     device_id: str | None = None
     language: str = LANGUAGES[0]
+    account_name: str | None = None
+    channels: tuple[str, ...] = ()
+    quiet_from: time | None = None
+    quiet_to: time | None = None
+    consent: date | None = None
+    review: date | None = None
+    expires: date | None = None
 
     @classmethod
     def parse(cls, subentry_id: str, data: Mapping[str, Any]) -> Self:
@@ -49,11 +69,22 @@ class Member:
             user_id=data.get(CONF_USER_ID),
             device_id=data.get(CONF_DEVICE_ID),
             language=data.get(CONF_LANGUAGE, LANGUAGES[0]),
+            account_name=data.get(CONF_ACCOUNT_NAME),
+            channels=tuple(data.get(CONF_CHANNELS, ())),
+            quiet_from=known(time.fromisoformat, data.get(CONF_QUIET_FROM)),
+            quiet_to=known(time.fromisoformat, data.get(CONF_QUIET_TO)),
+            consent=known(date.fromisoformat, data.get(CONF_CONSENT)),
+            review=known(date.fromisoformat, data.get(CONF_REVIEW)),
+            expires=known(date.fromisoformat, data.get(CONF_EXPIRES)),
         )
 
     def covers(self, eldership_id: str) -> bool:
         """Say whether the member is at home in an eldership."""
         return not self.elderships or eldership_id in self.elderships
+
+    def counts_on(self, today: date) -> bool:
+        """Say whether the member's role counts on a day."""
+        return self.expires is None or today <= self.expires
 
 
 def members_of(entry: ConfigEntry) -> tuple[Member, ...]:
@@ -65,5 +96,10 @@ def members_of(entry: ConfigEntry) -> tuple[Member, ...]:
 
 
 def member_with_account(entry: ConfigEntry, user_id: str) -> Member | None:
-    """Return the member who logs in with a Home Assistant account."""
-    return next((member for member in members_of(entry) if member.user_id == user_id), None)
+    """Return the member who logs in with a Home Assistant account; None also if two claim it."""
+    claiming = [
+        subentry
+        for subentry in entry.get_subentries_of_type(SUBENTRY_MEMBER)
+        if subentry.data.get(CONF_USER_ID) == user_id
+    ]
+    return Member.parse(claiming[0].subentry_id, claiming[0].data) if len(claiming) == 1 else None

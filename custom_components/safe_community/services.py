@@ -11,7 +11,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
-from .access import Action, Asker, NotPermitted, user_permits
+from .access import Action, async_require
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry, loaded_entry
 from .devices import camera_of_device
@@ -45,7 +45,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _async_raise_incident(call: ServiceCall) -> ServiceResponse:
     entry, camera = _camera_of(call.hass, call.data[ATTR_ENTITY_ID])
-    await _require_may_raise(call, entry, camera)
+    await async_require(call.hass, entry, call.context, Action.RESPOND, camera.eldership.id, camera.id)
     report = await entry.runtime_data.desk.async_report(camera, call.data[ATTR_KIND], call.data.get(ATTR_DUTY_CALENDAR))
     return {
         "incident": report.incident.label,
@@ -67,14 +67,3 @@ def _camera_of(hass: HomeAssistant, entity_id: str) -> tuple[SafeCommunityConfig
     raise ServiceValidationError(
         translation_domain=DOMAIN, translation_key="not_a_camera", translation_placeholders={"entity_id": entity_id}
     )
-
-
-async def _require_may_raise(call: ServiceCall, entry: SafeCommunityConfigEntry, camera: RecorderCamera) -> None:
-    # An automation runs for nobody in particular; a person must be one of those who answer in this eldership.
-    if call.context.user_id is None:
-        return
-    user = await call.hass.auth.async_get_user(call.context.user_id)
-    if user is None or not user_permits(entry, user, Action.RESPOND, camera.eldership.id):
-        asker = Asker.of(user) if user is not None else Asker(is_person=True, user_id=call.context.user_id)
-        entry.runtime_data.traces.refused(asker, Action.RESPOND, camera.eldership.id, camera.id)
-        raise NotPermitted

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from .fields import flag, number, text, whole
+from .fields import flag, known, number, parse_time, text, whole
 
 
 class StorageState(StrEnum):
@@ -26,12 +26,17 @@ class StorageState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How many days of a camera's footage are wanted and there; not met once space was short before their end."""
+    """How many days of a camera's footage are wanted and there; not met once space was short before their end.
+
+    `recorded_percent` is that of the last 24 hours; None if nothing was to be recorded.
+    """
 
     camera_id: str
     wanted_days: float
     kept_days: float
     met: bool
+    oldest: datetime | None = None
+    recorded_percent: float | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -41,12 +46,18 @@ class Retention:
             wanted_days=number(data["wanted_days"]),
             kept_days=number(data["kept_days"]),
             met=flag(data["met"]),
+            oldest=known(parse_time, data.get("oldest")),
+            recorded_percent=known(number, data.get("recorded_percent")),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """How the recorder's disk is, and what it keeps; `days_until_full` is None if space will do."""
+    """How the recorder's disk is, and what it keeps; `days_until_full` is None if space will do.
+
+    `lost_today_s` is what is missing of all cameras together since midnight. An older recorder does not know the last
+    three.
+    """
 
     state: StorageState
     problem: str | None
@@ -61,6 +72,9 @@ class Storage:
     compared_days: int
     days_to_compare: int
     retention: tuple[Retention, ...]
+    oldest: datetime | None = None
+    write_bps: int | None = None
+    lost_today_s: float | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -75,11 +89,14 @@ class Storage:
             disk_bytes=whole(data["disk_bytes"]),
             only_locked_left=flag(data["only_locked_left"]),
             bytes_per_day=whole(data["bytes_per_day"]),
-            days_until_full=None if days_until_full is None else number(days_until_full),
+            days_until_full=known(number, days_until_full),
             lost_groups=whole(data["lost_groups"]),
             compared_days=whole(comparison["days_done"]),
             days_to_compare=whole(comparison["days"]),
             retention=tuple(Retention.parse(item) for item in data["retention"]),
+            oldest=known(parse_time, data.get("oldest")),
+            write_bps=known(whole, data.get("write_bps")),
+            lost_today_s=known(number, data.get("lost_today_s")),
         )
 
     @property

@@ -72,7 +72,7 @@ class Traces:
             LOGGER.warning("The audit log misses that %s %s: %s", trace.asker.name, what, error)
 
     async def _send(self, trace: _Trace) -> None:
-        await self._client.note(trace.event, trace.asker.name, trace.action, trace.eldership_id, trace.camera_id)
+        await self._client.note(trace.event, trace.asker.actor(), trace.action, trace.eldership_id, trace.camera_id)
 
     def _is_known(self, trace: _Trace) -> bool:
         told = self._told.get(trace)

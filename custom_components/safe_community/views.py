@@ -86,7 +86,7 @@ class ClipView(HomeAssistantView):
             raise web.HTTPBadRequest(text=str(error)) from error
         headers = {str(name): request.headers[name] for name in TO_RECORDER if name in request.headers}
         try:
-            clip = entry.runtime_data.client.clip(request.method, camera_id, first, last, headers, asker.name)
+            clip = entry.runtime_data.client.clip(request.method, camera_id, first, last, headers, asker.actor())
             async with clip as upstream:
                 return await _pass_on(request, upstream)
         except TimeoutError as error:

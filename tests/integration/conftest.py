@@ -93,7 +93,7 @@ async def set_up(hass: HomeAssistant) -> AsyncGenerator[SetUp]:
             unique_id=info.recorder_id,
             data={CONF_URL: recorder.url, CONF_TOKEN: recorder.token},
             subentries_data=members,
-            **values,
+            **{"minor_version": 2, **values},
         )
         entry.add_to_hass(hass)
         await hass.config_entries.async_setup(entry.entry_id)

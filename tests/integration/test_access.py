@@ -1,7 +1,7 @@
 """Who may see or do what: the rules by themselves, and at every door that Home Assistant has to a camera's picture."""
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from http import HTTPStatus
 from itertools import product
 from typing import Any
@@ -30,39 +30,60 @@ from tests.world import Recorder
 CAMERA = "camera.vabalninkas_autobusu_stotele"
 OWN, FOREIGN = "vabalninkas", "pabirze"
 
-ALLOWED = {
-    (Role.VOLUNTEER, Action.RESPOND, OWN),
-    (Role.COORDINATOR, Action.RESPOND, OWN),
-    (Role.ELDERSHIP_SPECIALIST, Action.LIVE, OWN),
-    (Role.ELDERSHIP_SPECIALIST, Action.PLAYBACK, OWN),
-    (Role.ELDERSHIP_SPECIALIST, Action.RESPOND, OWN),
-    (Role.PUBLIC_ORDER_SPECIALIST, Action.LIVE, OWN),
-    (Role.PUBLIC_ORDER_SPECIALIST, Action.LIVE, FOREIGN),
-    (Role.PUBLIC_ORDER_SPECIALIST, Action.PLAYBACK, OWN),
-    (Role.PUBLIC_ORDER_SPECIALIST, Action.PLAYBACK, FOREIGN),
-    (Role.PUBLIC_ORDER_SPECIALIST, Action.RESPOND, OWN),
-    (Role.PUBLIC_ORDER_SPECIALIST, Action.RESPOND, FOREIGN),
-    (Role.ADMINISTRATOR, Action.MANAGE, OWN),
-    (Role.ADMINISTRATOR, Action.MANAGE, FOREIGN),
+TODAY = date(2026, 11, 23)
+
+# What each role may do: in its own elderships (O) or in all (A).
+TABLE: dict[Role, dict[Action, str]] = {
+    Role.VOLUNTEER: {Action.RESPOND: "O"},
+    Role.COORDINATOR: {Action.RESPOND: "O"},
+    Role.ELDERSHIP_SPECIALIST: {Action.LIVE: "O", Action.PLAYBACK: "O", Action.LOCK: "O", Action.RESPOND: "O"},
+    Role.PUBLIC_ORDER_SPECIALIST: {
+        Action.LIVE: "A",
+        Action.PLAYBACK: "A",
+        Action.EXPORT: "A",
+        Action.LOCK: "A",
+        Action.RELEASE: "A",
+        Action.PAUSE: "A",
+        Action.RESPOND: "A",
+    },
+    Role.DATA_PROTECTION_OFFICER: {Action.AUDIT: "A"},
+    Role.ADMINISTRATOR: {Action.MANAGE: "A", Action.PAUSE: "A"},
 }
+
+
+def may(one: Member | None, action: Action, eldership_id: str | None = OWN, **other: Any) -> bool:
+    given = {"is_admin": False, "account_name": "Ona", "today": TODAY, **other}
+    return permits(one, action=action, eldership_id=eldership_id, **given)
+
+
+def ona(role: Role, elderships: frozenset[str] = frozenset({OWN}), **other: Any) -> Member:
+    return Member(id="1", name="Ona", role=role, elderships=elderships, account_name="Ona", **other)
 
 
 @pytest.mark.parametrize(("role", "action", "eldership"), list(product(Role, Action, (OWN, FOREIGN))))
 def test_the_matrix_of_roles(role: Role, action: Action, eldership: str) -> None:
-    one = Member(id="1", name="Ona", role=role, elderships=frozenset({OWN}))
-    allowed = permits(one, is_admin=False, action=action, eldership_id=eldership)
-    assert allowed == ((role, action, eldership) in ALLOWED)
+    where = TABLE[role].get(action, "")
+    assert may(ona(role), action, eldership) == (where == "A" or (where == "O" and eldership == OWN))
+    assert may(ona(role), action, None) == bool(where)
+
+
+@pytest.mark.parametrize(("role", "action"), list(product(Role, Action)))
+def test_a_role_counts_through_the_last_day_of_its_grant_and_for_no_other_account(role: Role, action: Action) -> None:
+    granted = action in TABLE[role]
+    assert may(ona(role, expires=TODAY), action) == granted
+    assert not may(ona(role, expires=TODAY - timedelta(days=1)), action)
+    assert not may(ona(role), action, account_name="Ona who took over")
+    assert not may(ona(role), action, account_name=None)
 
 
 @pytest.mark.parametrize("action", Action)
 def test_who_is_no_member_may_nothing_and_an_administrator_of_home_assistant_may_all(action: Action) -> None:
-    assert not permits(None, is_admin=False, action=action, eldership_id=OWN)
-    assert permits(None, is_admin=True, action=action, eldership_id=OWN)
+    assert not may(None, action)
+    assert may(None, action, is_admin=True)
 
 
 def test_an_eldership_specialist_without_eldership_sees_nothing() -> None:
-    nobody = Member(id="1", name="Ona", role=Role.ELDERSHIP_SPECIALIST)
-    assert not any(permits(nobody, is_admin=False, action=action, eldership_id=OWN) for action in Action)
+    assert not any(may(ona(Role.ELDERSHIP_SPECIALIST, frozenset()), action) for action in Action)
 
 
 class Provider(CameraWebRTCProvider):

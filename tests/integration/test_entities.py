@@ -14,17 +14,6 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 
 from custom_components.safe_community.const import DOMAIN
-from custom_components.safe_community.coordinator import Recorder as KnownRecorder
-from custom_components.safe_community.coordinator import after
-from custom_components.safe_community.documents import (
-    CameraChanged,
-    CameraRemoved,
-    InfoChanged,
-    RecorderCamera,
-    RecorderInfo,
-    Snapshot,
-    parse_event,
-)
 from tests.integration.conftest import SetUp
 from tests.integration.world import VABALNINKAS, Cameras, eventually
 from tests.world import Recorder, simulated_cameras
@@ -254,47 +243,3 @@ async def test_a_token_that_changes_while_the_recorder_runs_is_asked_for(
 
     await eventually(hass, asked, "the new token is asked for")
     assert is_state(hass, "camera.vabalninkas_autobusu_stotele", "unavailable")()
-
-
-def camera(camera_id: str, eldership_id: str = VABALNINKAS, **state: Any) -> RecorderCamera:
-    known = {"connection": "connected", "since": "2026-11-21T22:00:00Z", "recording": True, "motion": False}
-    place = {"id": eldership_id, "name": eldership_id.title()}
-    return RecorderCamera.parse({"id": camera_id, "name": camera_id, "eldership": place, "state": known | state})
-
-
-def test_events_change_what_is_known() -> None:
-    info = RecorderInfo(recorder_id="1", name="Biržai", version="1")
-    known = after(KnownRecorder(info=info, cameras={}), Snapshot(info, (camera("b"), camera("a", "pabirze"))))
-    assert list(known.elderships) == ["pabirze", "vabalninkas"]
-    moved = after(known, CameraChanged(camera("b", motion=True)))
-    assert moved.cameras["b"].state.motion
-    assert not known.cameras["b"].state.motion, "what was known is not changed behind anybody's back"
-    gone = after(moved, CameraRemoved("a"))
-    assert (list(gone.cameras), list(gone.elderships)) == (["b"], ["vabalninkas"])
-    assert after(gone, CameraRemoved("a")) == gone
-    renamed = after(gone, InfoChanged(RecorderInfo(recorder_id="1", name="Rokiškis", version="1")))
-    assert (renamed.info.name, renamed.cameras) == ("Rokiškis", gone.cameras)
-
-
-def test_a_streams_numbers_alone_change_nothing_that_is_known_and_so_no_state_is_written() -> None:
-    info = RecorderInfo(recorder_id="1", name="Biržai", version="1")
-    known = after(KnownRecorder(info=info, cameras={}), Snapshot(info, (camera("a", stream={"bitrate_bps": 1}),)))
-    assert after(known, CameraChanged(camera("a", stream={"bitrate_bps": 9, "lost_packets": 3}))) == known
-    assert after(known, CameraChanged(camera("a", stream=None))) == known
-
-
-def test_a_recorder_says_why_it_refuses_its_camera_file_and_an_older_one_need_not() -> None:
-    info = {"recorder_id": "1", "name": "Biržai", "version": "1", "api_version": 1, "time": "2026-11-22T10:00:00Z"}
-    told = {"state": "refused", "problem": "line 3, column 1: …", "loaded": "2026-11-22T09:00:00Z"}
-    event = parse_event({"type": "info", "info": info | {"camera_file": told}})
-    assert isinstance(event, InfoChanged)
-    assert event.info.camera_file_problem == "line 3, column 1: …"
-    assert RecorderInfo.parse(info).camera_file_problem is None
-
-
-def test_an_event_of_a_later_recorder_is_left_out_and_a_broken_one_is_not() -> None:
-    assert parse_event({"type": "observation", "what": "covered"}) is None
-    with pytest.raises(KeyError):
-        parse_event({"type": "camera_removed"})
-    with pytest.raises(ValueError, match="offset"):
-        camera("a", since="2026-11-21T22:00:00")

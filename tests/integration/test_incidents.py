@@ -247,7 +247,7 @@ async def test_only_members_who_answer_may_raise_by_hand(village: Village, log_i
     with pytest.raises(NotPermitted):
         await village.raise_incident(context=Context(user_id=stranger.user.id))
     ona = next(found for found in village.entry.subentries.values() if found.title == "Ona")
-    data = dict(ona.data) | {"user_id": stranger.user.id}
+    data = dict(ona.data) | {"user_id": stranger.user.id, "account_name": stranger.user.name}
     hass.config_entries.async_update_subentry(village.entry, ona, data=data)
     with pytest.raises(NotPermitted):
         await village.raise_incident("camera.pabirze_kapines", Context(user_id=stranger.user.id))

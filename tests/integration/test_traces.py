@@ -57,7 +57,9 @@ async def test_who_looks_is_named(
     hass_ws_client: WebSocketGenerator,
 ) -> None:
     ona = await log_in("Ona Žąsytė")
-    entry = await set_up(recorder, member("Ona", "public_order_specialist", user_id=ona.user.id))
+    entry = await set_up(
+        recorder, member("Ona", "public_order_specialist", user_id=ona.user.id, account_name=ona.user.name)
+    )
     socket = await hass_ws_client(hass, ona.token)
     client = await hass_client(ona.token)
     address = newest_clip(entry)

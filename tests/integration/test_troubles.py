@@ -25,7 +25,7 @@ from custom_components.safe_community.troubles import (
     of_space,
 )
 from tests.integration.storages import document, kept, storage
-from tests.integration.test_entities import camera
+from tests.integration.test_documents import camera
 from tests.integration.test_texts import placeholders, texts
 from tests.world import ROOT
 

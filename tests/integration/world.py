@@ -60,6 +60,8 @@ async def eventually(hass: HomeAssistant, condition: Callable[[], bool], what: s
 def member(name: str, role: str, **data: Any) -> ConfigSubentryData:
     """Describe a member."""
     described = {"name": name, "role": role, "elderships": [], "language": "en", **data}
+    if "user_id" in data:
+        described.setdefault("account_name", name)
     return ConfigSubentryData(subentry_type="member", title=name, unique_id=None, data=described)
 
 

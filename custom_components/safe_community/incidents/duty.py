@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..access import Action, permits
+from homeassistant.util import dt as dt_util
+
+from ..access import Action, grants
 from ..members import Member, Role
 
 # "Ona Petrauskienė, Jonas Kazlauskas" or with a semicolon, in an event's summary.
@@ -39,4 +41,4 @@ def in_order_of_asking(
 
 
 def _responds_in(member: Member, eldership_id: str) -> bool:
-    return permits(member, is_admin=False, action=Action.RESPOND, eldership_id=eldership_id)
+    return grants(member, Action.RESPOND, eldership_id, dt_util.now().date())
