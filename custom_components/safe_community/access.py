@@ -215,11 +215,11 @@ async def async_require(
     eldership_id: str | None = None,
     camera_id: str | None = None,
 ) -> Asker:
-    """Return who calls an action; raises NotPermitted, and has the audit log say so, if this person may not."""
+    """Return who calls an action; raises what not_permitted returns, and has the audit log say so, if they may not."""
     caller = await async_caller_of(hass, context)
     if not caller.may(entry, action, eldership_id):
         entry.runtime_data.traces.refused(caller.asker, action, eldership_id, camera_id)
-        raise NotPermitted
+        raise not_permitted()
     return caller.asker
 
 

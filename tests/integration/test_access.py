@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.camera import (
-    CameraWebRTCProvider,
-    WebRTCAnswer,
-    WebRTCSendMessage,
     async_get_image,
     async_register_webrtc_provider,
 )
@@ -19,11 +16,12 @@ from homeassistant.components.camera.const import DATA_COMPONENT
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
-from webrtc_models import RTCIceCandidateInit
 
 from custom_components.safe_community.access import Action, permits
 from custom_components.safe_community.members import Member, Role
 from tests.integration.conftest import LogIn, SetUp
+from tests.integration.matrix.people import TABLE
+from tests.integration.provider import Provider
 from tests.integration.world import eventually, member
 from tests.world import Recorder
 
@@ -31,24 +29,6 @@ CAMERA = "camera.vabalninkas_autobusu_stotele"
 OWN, FOREIGN = "vabalninkas", "pabirze"
 
 TODAY = date(2026, 11, 23)
-
-# What each role may do: in its own elderships (O) or in all (A).
-TABLE: dict[Role, dict[Action, str]] = {
-    Role.VOLUNTEER: {Action.RESPOND: "O"},
-    Role.COORDINATOR: {Action.RESPOND: "O"},
-    Role.ELDERSHIP_SPECIALIST: {Action.LIVE: "O", Action.PLAYBACK: "O", Action.LOCK: "O", Action.RESPOND: "O"},
-    Role.PUBLIC_ORDER_SPECIALIST: {
-        Action.LIVE: "A",
-        Action.PLAYBACK: "A",
-        Action.EXPORT: "A",
-        Action.LOCK: "A",
-        Action.RELEASE: "A",
-        Action.PAUSE: "A",
-        Action.RESPOND: "A",
-    },
-    Role.DATA_PROTECTION_OFFICER: {Action.AUDIT: "A"},
-    Role.ADMINISTRATOR: {Action.MANAGE: "A", Action.PAUSE: "A"},
-}
 
 
 def may(one: Member | None, action: Action, eldership_id: str | None = OWN, **other: Any) -> bool:
@@ -84,29 +64,6 @@ def test_who_is_no_member_may_nothing_and_an_administrator_of_home_assistant_may
 
 def test_an_eldership_specialist_without_eldership_sees_nothing() -> None:
     assert not any(may(ona(Role.ELDERSHIP_SPECIALIST, frozenset()), action) for action in Action)
-
-
-class Provider(CameraWebRTCProvider):
-    """Stands for go2rtc: takes the camera's source and answers."""
-
-    def __init__(self) -> None:
-        self.sources: list[str | None] = []
-
-    @property
-    def domain(self) -> str:
-        return "test"
-
-    def async_is_supported(self, stream_source: str) -> bool:
-        return stream_source.startswith("http://")
-
-    async def async_handle_async_webrtc_offer(
-        self, camera: Any, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
-    ) -> None:
-        self.sources.append(await camera.stream_source())
-        send_message(WebRTCAnswer("an answer"))
-
-    async def async_on_webrtc_candidate(self, session_id: str, candidate: RTCIceCandidateInit) -> None:
-        """Take it."""
 
 
 @pytest.fixture(params=["volunteer", "coordinator", "data_protection_officer", "administrator", "foreign", "stranger"])
