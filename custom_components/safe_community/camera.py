@@ -11,13 +11,14 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .access import Action, Asker, async_called, async_current_caller, not_permitted
+from .access import Action, Asker, async_called, async_current_caller, not_permitted, user_permits
 from .client import LiveTicket
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry
 from .documents import Connection
 from .entity import CameraEntity, async_add_as_they_come
 from .errors import RecorderError, RequestRefused
+from .rights import async_on_rights_changed
 
 PARALLEL_UPDATES = 0
 
@@ -30,12 +31,20 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: SafeCommunityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the camera entities."""
+    present: set[RecordedCamera] = set()
     async_add_as_they_come(
         entry,
         async_add_entities,
         lambda recorder: recorder.cameras,
-        lambda camera_id: [RecordedCamera(entry, camera_id)],
+        lambda camera_id: [RecordedCamera(entry, camera_id, present)],
     )
+
+    @callback
+    def look() -> None:
+        for camera in list(present):
+            camera.async_look_who_watches()
+
+    async_on_rights_changed(hass, entry, look)
 
 
 class RecordedCamera(CameraEntity, Camera):
@@ -47,15 +56,25 @@ class RecordedCamera(CameraEntity, Camera):
     _attr_name = None
     _attr_supported_features = CameraEntityFeature.STREAM
 
-    def __init__(self, entry: SafeCommunityConfigEntry, camera_id: str) -> None:
+    def __init__(self, entry: SafeCommunityConfigEntry, camera_id: str, present: set[RecordedCamera]) -> None:
         CameraEntity.__init__(self, entry.runtime_data.coordinator, camera_id, "camera")
         Camera.__init__(self)
         self._entry = entry
         self._client = entry.runtime_data.client
         self._ticket: LiveTicket | None = None
+        self._present = present
+        # The users who were let in to the HLS stream, and to which WebRTC session whom.
+        self._watching: set[str] = set()
+        self._sessions: dict[str, str] = {}
         # Camera takes an overridden async_handle_async_webrtc_offer for a WebRTC of the camera's own, and would then
         # offer neither HLS nor go2rtc; ours only asks who is there.
         self._supports_native_async_webrtc = False
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self._present.add(self)
+        self.async_on_remove(lambda: self._present.discard(self))
 
     @callback
     @override
@@ -100,16 +119,30 @@ class RecordedCamera(CameraEntity, Camera):
     async def async_handle_async_webrtc_offer(
         self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
     ) -> None:
-        await self._viewed(await self._async_require_live())
+        asker = await self._async_require_live()
+        await self._viewed(asker)
+        if asker.user_id is not None:
+            self._sessions[session_id] = asker.user_id
         await super().async_handle_async_webrtc_offer(offer_sdp, session_id, send_message)
+
+    @callback
+    @override
+    def close_webrtc_session(self, session_id: str) -> None:
+        self._sessions.pop(session_id, None)
+        super().close_webrtc_session(session_id)
 
     @override
     async def async_create_stream(self) -> Stream | None:
-        await self._viewed(await self._async_require_live())
+        asker = await self._async_require_live()
+        await self._viewed(asker)
         try:
             source = await self._live_source()
         except RecorderError as error:
             raise _no_picture(str(error)) from error
+        if self.stream is None or not self.stream.outputs():
+            self._watching.clear()
+        if asker.user_id is not None:
+            self._watching.add(asker.user_id)
         if self.stream is not None and (not self.stream.outputs() or not self.stream.available):
             # It starts or tries again with this source; the old one's ticket is of no use any more.
             self.stream.source = source
@@ -132,7 +165,29 @@ class RecordedCamera(CameraEntity, Camera):
         if not self.coordinator.last_update_success:
             # A recorder that was away may not know the tickets it gave.
             self._ticket = None
+        # It may have moved to another eldership.
+        self.async_look_who_watches()
         super()._handle_coordinator_update()
+
+    @callback
+    def async_look_who_watches(self) -> None:
+        """End what somebody watches who may no longer; the others on an HLS stream have to start it again."""
+        if self._watching or self._sessions:
+            self._entry.async_create_background_task(self.hass, self._async_end_withdrawn(), "live rights")
+
+    async def _async_end_withdrawn(self) -> None:
+        gone = {user_id for user_id in {*self._watching, *self._sessions.values()} if not await self._may(user_id)}
+        for session_id in [session_id for session_id, user_id in self._sessions.items() if user_id in gone]:
+            self.close_webrtc_session(session_id)
+        if self.stream is not None and self._watching & gone:
+            self._watching.clear()
+            # With the last of them goes the stream's address.
+            for output in self.stream.outputs().values():
+                await self.stream.remove_provider(output)
+
+    async def _may(self, user_id: str) -> bool:
+        user = await self.hass.auth.async_get_user(user_id)
+        return user is not None and user_permits(self._entry, user, Action.LIVE, self.recorded_camera.eldership.id)
 
     async def _async_require_live(self) -> Asker:
         caller, eldership_id = await async_current_caller(self.hass), self.recorded_camera.eldership.id

@@ -3,6 +3,7 @@
 from typing import Any
 
 from homeassistant.components.camera import CameraWebRTCProvider, WebRTCAnswer, WebRTCSendMessage
+from homeassistant.core import callback
 from webrtc_models import RTCIceCandidateInit
 
 
@@ -11,6 +12,7 @@ class Provider(CameraWebRTCProvider):
 
     def __init__(self) -> None:
         self.sources: list[str | None] = []
+        self.closed: list[str] = []
 
     @property
     def domain(self) -> str:
@@ -27,3 +29,7 @@ class Provider(CameraWebRTCProvider):
 
     async def async_on_webrtc_candidate(self, session_id: str, candidate: RTCIceCandidateInit) -> None:
         """Take it."""
+
+    @callback
+    def async_close_session(self, session_id: str) -> None:
+        self.closed.append(session_id)
