@@ -108,6 +108,7 @@ class Recorder:
             host=clock,
             audit=log,
             file_s=settings.file_s,
+            time_zone=rules.time_zone,
             on_status=lambda status: self._hub.publish({"type": "storage", "storage": storage_json(status)}),
         )
         await archive.start()

@@ -106,6 +106,14 @@ def put_camera(path: Path, camera_id: str, entry: Mapping[str, object]) -> Confi
     return _change(path, lambda text: with_camera(text, camera_id, entry))
 
 
+def change_camera(path: Path, camera_id: str, changes: Mapping[str, object]) -> Config:
+    """Changes some keys of a camera's entry (None takes a key away).
+
+    Raises ConfigError with the entry's `field`, UnknownCameraError, FileNotChangedError, and OSError.
+    """
+    return _change(path, lambda text: with_changes(text, camera_id, changes))
+
+
 def delete_camera(path: Path, camera_id: str) -> Config:
     """Takes a camera out. Raises UnknownCameraError, FileNotChangedError and OSError."""
     return _change(path, lambda text: without_camera(text, camera_id))
@@ -145,6 +153,14 @@ def with_camera(text: str, camera_id: str, entry: Mapping[str, object]) -> str:
     return _certain(
         lambda: yaml_edit.with_values(text, "cameras", position, old, values), replace(before, cameras=cameras)
     )
+
+
+def with_changes(text: str, camera_id: str, changes: Mapping[str, object]) -> str:
+    """The file's text with some keys of the camera's entry changed."""
+    position = _position(_present(text), camera_id)
+    if position is None:
+        raise UnknownCameraError(f"there is no camera {camera_id[:64]}")
+    return with_camera(text, camera_id, strict_yaml.read(text).mapping_at(["cameras", position]) | dict(changes))
 
 
 def without_camera(text: str, camera_id: str) -> str:

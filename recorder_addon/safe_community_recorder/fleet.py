@@ -11,7 +11,7 @@ from . import camera_file, config, utc
 from .archive.archive import Archive
 from .camera_file import FileNotChangedError, Signature, UnknownCameraError
 from .cause import Cause
-from .config import Camera, Config, ConfigError
+from .config import Camera, Config, ConfigError, Eldership
 from .logs import redact
 from .pipeline import Pipeline
 
@@ -71,6 +71,11 @@ class Fleet:
             "loaded": utc.to_text(self._loaded_us),
         }
 
+    @property
+    def elderships(self) -> tuple[Eldership, ...]:
+        """The file's elderships, also those without a camera."""
+        return self.rules.elderships
+
     def camera(self, camera_id: str) -> Camera:
         """A camera as the file describes it. Raises UnknownCameraError."""
         for camera in self.rules.cameras:
@@ -121,6 +126,14 @@ class Fleet:
         await self._edit(lambda: camera_file.put_camera(self._path, camera_id, entry))
         _LOGGER.info("camera file changed", extra={"camera": camera_id, "change": "added" if new else "changed"})
         return new
+
+    async def change(self, camera_id: str, changes: Mapping[str, object]) -> None:
+        """Changes some keys of a camera's entry, and takes it at once.
+
+        Raises ConfigError (see camera_file.change_camera) and OSError.
+        """
+        await self._edit(lambda: camera_file.change_camera(self._path, camera_id, changes))
+        _LOGGER.info("camera file changed", extra={"camera": camera_id, "change": "changed"})
 
     async def delete(self, camera_id: str) -> None:
         """Takes a camera out of the file and stops it; its footage stays for its days.
@@ -193,7 +206,7 @@ class Fleet:
         if rules != former or mended:
             self._loaded_us = _now_us()
             self._on_info()
-        self._archive.use(rules.storage, rules.retention_days)
+        self._archive.use(rules.storage, rules.retention_days, rules.time_zone)
         wanted = {camera.id: camera for camera in rules.cameras}
         gone = [self.cameras.pop(camera_id) for camera_id in [*self.cameras] if camera_id not in wanted]
         for pipeline in gone:

@@ -25,7 +25,7 @@ from safe_community_recorder.audit.verification import verify
 from safe_community_recorder.changes import camera_changes, cameras_changes, settings_changes
 from tests.faults.disks import small_tmpfs
 from tests.recorder.audit_logs import WHO, a_clip, own, records
-from tests.recorder.contract import refused
+from tests.recorder.contract import refused, validate
 from tests.world import Answer, Cameras, Recorder, text, wait_until
 
 MB = 1_000_000
@@ -256,6 +256,26 @@ def test_changes_of_cameras_are_recorded_by_what_changed_and_never_with_an_addre
     log = b"".join(path.read_bytes() for path in (running.directory / "data" / "audit").iterdir())
     assert secret.encode() not in log
     assert b"rtsp://" not in log
+
+
+def test_a_pause_is_recorded_with_who_and_why_and_takes_effect(running: Recorder) -> None:
+    running.wait_for_footage("stop", 2)
+    answer = running.ask("/api/v1/cameras/stop", "PATCH", body={"paused": True}, **WHO)
+    assert (answer.status, answer.json["state"]["connection"]) == (200, "paused")
+    validate(answer.json, "Camera")
+    answer = running.ask("/api/v1/cameras/stop", "PATCH", body={"paused": False}, **WHO)
+    assert (answer.status, answer.json["state"]["connection"] == "paused") == (200, False)
+    refused(running.ask("/api/v1/cameras/stop", "PATCH", body=[], **WHO), 400, "bad_value")
+    refused(running.ask("/api/v1/cameras/stop", "PATCH", body={"paused": "no"}, **WHO), 422, "bad_camera")
+    refused(running.ask("/api/v1/cameras/nobody", "PATCH", body={"paused": True}, **WHO), 404, "unknown_camera")
+    found = own(records(running, actor="Aldona Žukauskienė"))[::-1]
+    assert [(one["event"], one["outcome"], one["details"].get("changed")) for one in found] == [
+        ("camera_changed", "done", {"paused": [False, True]}),
+        ("camera_changed", "done", {"paused": [True, False]}),
+        ("camera_changed", "failed", None),
+        ("camera_changed", "failed", None),
+    ]
+    assert {one["reason"] for one in found} == {"policijos prašymas 17"}
 
 
 def test_a_camera_file_that_somebody_edits_is_recorded(running: Recorder, cameras: Cameras) -> None:

@@ -79,6 +79,20 @@ def test_a_camera_taken_out_leaves_the_rest_as_it_was() -> None:
         camera_file.without_camera(text, "stop")
 
 
+def test_a_change_of_one_key_leaves_all_others_as_they_stand() -> None:
+    paused = camera_file.with_changes(COMMENTED, "stop", {"paused": True})
+    assert paused == COMMENTED.replace("  eldership: pabirze\n", "  eldership: pabirze\n  paused: true\n", 1)
+    assert camera_file.with_changes(paused, "stop", {"paused": None}) == COMMENTED
+    without = config.parse(camera_file.with_changes(COMMENTED, "stop", {"detect_url": None})).cameras[0]
+    assert (without.detect_url, without.url) == (None, "rtsp://user:hunter2@192.0.2.1/main")
+    for wrong, field in (({"id": "park"}, "id"), ({"pause": True}, "pause"), ({"name": None}, "name")):
+        with pytest.raises(ConfigError) as refused:
+            camera_file.with_changes(COMMENTED, "stop", wrong)
+        assert refused.value.field == field
+    with pytest.raises(camera_file.UnknownCameraError):
+        camera_file.with_changes(COMMENTED, "park", {"paused": True})
+
+
 def test_line_ends_of_windows_stay() -> None:
     text = camera_file.with_camera(COMMENTED.replace("\n", "\r\n"), "park", {**ENTRY, "url": "rtsp://192.0.2.3/"})
     assert text.replace("\r\n", "") == text.replace("\n", "").replace("\r", "")

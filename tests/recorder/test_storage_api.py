@@ -22,6 +22,25 @@ def test_the_storage_says_what_it_keeps_and_for_how_long(recording: Recorder) ->
     assert storage["lost_groups"] == 0
     assert {entry["camera_id"] for entry in storage["retention"]} >= {"stop", "school"}
     assert all(entry["met"] and entry["wanted_days"] == 14 for entry in storage["retention"])
+    stop = next(entry for entry in storage["retention"] if entry["camera_id"] == "stop")
+    assert storage["oldest"] <= stop["oldest"] < datetime.now(UTC).isoformat()
+    # The second in which a camera begins is missing.
+    assert 0 < stop["recorded_percent"] <= 100
+    assert 0 <= storage["lost_today_s"] < 24 * 3_600 * len(storage["retention"])
+
+
+def test_the_rate_of_writing_is_told_once_it_is_known(recording: Recorder) -> None:
+    def rate() -> int | None:
+        told: int | None = recording.ask("/api/v1/storage").json["write_bps"]
+        return told
+
+    assert 10_000 < (wait_until(rate, 90) or 0) < 1_000_000_000
+
+
+def test_elderships_are_told_also_without_a_camera(recording: Recorder) -> None:
+    answer = recording.ask("/api/v1/elderships")
+    validate(answer.json, "Elderships")
+    assert {one["id"] for one in answer.json["elderships"]} == {"vabalninkas", "pabirze"}
 
 
 def test_a_day_says_how_much_of_it_was_recorded(recording: Recorder) -> None:

@@ -30,7 +30,7 @@ _ROWS_AT_ONCE = 500
 EVENTS: Mapping[str, Outcome] = {"access_refused": "refused", "live_viewed": "done"}
 """What the integration may add, and how it came out: nothing that this recorder itself records."""
 
-ACTIONS = ("live", "playback", "search", "export", "lock", "respond", "manage", "audit")
+ACTIONS = ("live", "playback", "search", "export", "lock", "release", "pause", "respond", "manage", "audit")
 _KEYS = ("event", "action", "camera_id", "eldership_id", "start", "end")
 
 

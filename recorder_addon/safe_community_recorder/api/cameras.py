@@ -1,6 +1,6 @@
 """Adding, changing and taking out cameras: all of it goes through the camera file."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ..camera_file import FileNotChangedError, UnknownCameraError
 from ..changes import camera_changes
-from ..config import Camera, ConfigError, UnknownEldershipError
+from ..config import Camera, ConfigError, Eldership, UnknownEldershipError
 from ..logs import redact
 from .actor import Actor, actor_of
 from .auditor import Auditor
@@ -22,6 +22,11 @@ class CameraFile(Protocol):
     @property
     def name(self) -> str:
         """The recorder's name."""
+        ...
+
+    @property
+    def elderships(self) -> Sequence[Eldership]:
+        """Its elderships, also those without a camera."""
         ...
 
     def as_json(self) -> dict[str, object]:
@@ -38,6 +43,10 @@ class CameraFile(Protocol):
 
     async def put(self, camera_id: str, entry: Mapping[str, object]) -> bool:
         """Adds or changes a camera; True if it is new. Raises ConfigError and OSError."""
+        ...
+
+    async def change(self, camera_id: str, changes: Mapping[str, object]) -> None:
+        """Changes some keys of a camera's entry. Raises ConfigError and OSError."""
         ...
 
     async def delete(self, camera_id: str) -> None:
@@ -63,21 +72,32 @@ def camera_of(file: CameraFile, camera_id: str) -> Camera:
 
 async def put_camera(file: CameraFile, request: web.Request, auditor: Auditor) -> bool:
     """Adds or changes the camera that the request describes; True if it is new. Raises Problem."""
-    actor = actor_of(request)
-    try:
-        entry = await json_of(request)
-    except (ValueError, RecursionError) as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as JSON") from error
-    if not isinstance(entry, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as a JSON object")
-    camera_id = request.match_info["camera_id"]
+    actor, camera_id = actor_of(request), request.match_info["camera_id"]
+    entry = await _entry_in(request)
     return await auditor.whole(_recorded(file, camera_id, actor, auditor, lambda: file.put(camera_id, entry)))
+
+
+async def change_camera(file: CameraFile, request: web.Request, auditor: Auditor) -> None:
+    """Changes some keys of the camera's entry. Raises Problem."""
+    actor, camera_id = actor_of(request), request.match_info["camera_id"]
+    changes = await _entry_in(request)
+    await auditor.whole(_recorded(file, camera_id, actor, auditor, lambda: file.change(camera_id, changes)))
 
 
 async def delete_camera(file: CameraFile, request: web.Request, auditor: Auditor) -> None:
     """Takes the camera out. Raises Problem."""
     actor, camera_id = actor_of(request), request.match_info["camera_id"]
     await auditor.whole(_recorded(file, camera_id, actor, auditor, lambda: file.delete(camera_id)))
+
+
+async def _entry_in(request: web.Request) -> dict[str, object]:
+    try:
+        entry = await json_of(request)
+    except (ValueError, RecursionError) as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as JSON") from error
+    if not isinstance(entry, dict):
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad_value", "a camera's entry was expected as a JSON object")
+    return entry
 
 
 async def _recorded[T](

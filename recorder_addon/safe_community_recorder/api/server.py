@@ -27,7 +27,7 @@ from .activity import ActivityHandlers
 from .audit import AuditHandlers
 from .auditor import Auditor
 from .authorization import Entrance, authorization
-from .cameras import CameraFile, delete_camera, entry_of, put_camera
+from .cameras import CameraFile, change_camera, delete_camera, entry_of, put_camera
 from .clips import ClipHandlers
 from .events import Hub
 from .exports import ExportHandlers, key_json
@@ -104,9 +104,11 @@ def build_app(services: Services) -> web.Application:
             web.get("/openapi.json", handlers.openapi, allow_head=False),
             web.get("/api/v1/info", handlers.info, allow_head=False),
             web.get("/api/v1/events", handlers.events, allow_head=False),
+            web.get("/api/v1/elderships", handlers.all_elderships, allow_head=False),
             web.get("/api/v1/cameras", handlers.cameras, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}", handlers.camera, allow_head=False),
             web.put("/api/v1/cameras/{camera_id}", handlers.put_camera),
+            web.patch("/api/v1/cameras/{camera_id}", handlers.change_camera),
             web.delete("/api/v1/cameras/{camera_id}", handlers.delete_camera),
             web.get("/api/v1/cameras/{camera_id}/entry", handlers.entry, allow_head=False),
             web.get("/api/v1/cameras/{camera_id}/recordings", handlers.recordings, allow_head=False),
@@ -157,10 +159,18 @@ class _Handlers:
     async def camera(self, request: web.Request) -> web.Response:
         return web.json_response(self.camera_of(request)[1].as_json())
 
+    async def all_elderships(self, _request: web.Request) -> web.Response:
+        found = [{"id": one.id, "name": one.name} for one in self._services.camera_file.elderships]
+        return web.json_response({"elderships": found})
+
     async def put_camera(self, request: web.Request) -> web.Response:
         new = await put_camera(self._services.camera_file, request, self._services.auditor)
         status = HTTPStatus.CREATED if new else HTTPStatus.OK
         return web.json_response(self.camera_of(request)[1].as_json(), status=status)
+
+    async def change_camera(self, request: web.Request) -> web.Response:
+        await change_camera(self._services.camera_file, request, self._services.auditor)
+        return web.json_response(self.camera_of(request)[1].as_json())
 
     async def delete_camera(self, request: web.Request) -> web.Response:
         await delete_camera(self._services.camera_file, request, self._services.auditor)

@@ -74,13 +74,27 @@ def storage_json(status: StorageStatus) -> dict[str, object]:
         "only_locked_left": status.only_locked_left,
         "bytes_per_day": status.bytes_per_day,
         "days_until_full": status.days_until_full,
+        "oldest": _time(status.oldest_us),
+        "write_bps": status.write_bps,
+        "lost_today_s": status.lost_today_us // utc.SECOND_US,
         "lost_groups": status.lost_groups,
         "comparison": {"days_done": status.compared_days, "days": status.days_to_compare},
         "retention": [
-            {"camera_id": one.camera_id, "wanted_days": one.wanted_days, "kept_days": one.kept_days, "met": one.met}
+            {
+                "camera_id": one.camera_id,
+                "wanted_days": one.wanted_days,
+                "kept_days": one.kept_days,
+                "met": one.met,
+                "oldest": _time(one.oldest_us),
+                "recorded_percent": one.recorded_percent,
+            }
             for one in status.kept
         ],
     }
+
+
+def _time(at_us: int | None) -> str | None:
+    return None if at_us is None else utc.to_text(at_us)
 
 
 def clock_json(camera_id: str | None, event: ClockEvent) -> dict[str, object]:

@@ -38,6 +38,7 @@ from .timeline import ClockEvent, Day, Gap, Lock, Span, clamped, days_recorded, 
 
 _LOGGER = logging.getLogger(__name__)
 
+_UTC = ZoneInfo("UTC")
 _FIRST_RETENTION_S = 10.0
 _RETENTION_EVERY_S = 60.0
 _LOOK_EVERY_S = 1.0
@@ -54,7 +55,8 @@ _MOST_FOR_PACKAGES = 0.1
 class Archive:
     """All footage below one directory. `days_of` gives a camera's retention in days, `seen` says what was seen.
 
-    `on_status` is called in the event loop when the storage's state or what it keeps has changed.
+    Today begins at midnight in `time_zone`. `on_status` is called in the event loop when the storage's state or what it
+    keeps has changed.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Archive:
         host: HostClock | None = None,
         audit: AuditLog | None = None,
         file_s: int = FILE_S,
+        time_zone: ZoneInfo = _UTC,
         on_status: Callable[[StorageStatus], None] = lambda _status: None,
     ) -> None:
         self._root = ArchiveRoot(root, data)
@@ -76,6 +79,7 @@ class Archive:
         self._host = host or HostClock()
         self._audit = audit or AuditLog(data)
         self._file_s = file_s
+        self._time_zone = time_zone
         self._on_status = on_status
         self._disk = DiskThreads(_DISK_THREADS)
         self._pools = Pools(_DISK_THREADS)
@@ -122,8 +126,9 @@ class Archive:
         self._root.close()
         return not stuck
 
-    def use(self, storage: Storage, days_of: Callable[[str], float]) -> None:
-        """New rules of retention."""
+    def use(self, storage: Storage, days_of: Callable[[str], float], time_zone: ZoneInfo = _UTC) -> None:
+        """New rules of retention, and whose midnight it goes by."""
+        self._time_zone = time_zone
         self._storage = self._place.storage = storage
         self._days_of = days_of
 
@@ -348,7 +353,7 @@ class Archive:
     def _delete(self, *, past_days: bool) -> Outcome:
         """In the keeper's thread, after every lock that is written: it knows them all."""
         locks, cameras = self._locks.all(), list(self._cameras)
-        return self._deletion.run(self._days_of, locks, cameras, past_days=past_days)
+        return self._deletion.run(self._days_of, locks, cameras, self._time_zone, past_days=past_days)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from ..audit.actor import RECORDER
 from ..audit.log import AuditLog
 from ..clock import HostClock, steady_us
-from ..utc import SECOND_US, to_text
+from ..utc import SECOND_US, from_us, to_text
+from .figures import begun, lost_us, missed, rate_bps
 from .forgetting import Past, cameras_with_sightings, forget, what_is_past
 from .index import RecordingRow
 from .layout import files_set_aside
@@ -16,7 +18,7 @@ from .place import Place
 from .pressed import Pressed
 from .retention import DAY_US, Decision, allowed_bytes, days_until_full, decide, served_from_us
 from .root import Space
-from .timeline import Lock
+from .timeline import Gap, Lock, Span, midnight_us
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ _NOTES_US = 400 * DAY_US
 # When the clock leaps ahead by more than this, nothing is deleted for an hour: it may be wrong.
 _LEAP_US = DAY_US
 _LEAP_PAUSE_US = 3_600 * SECOND_US
+# The rate of writing is told of some seconds at least.
+_RATE_OVER_US = 5 * SECOND_US
 # Files past their days in one run, when somebody halves the days of a large archive.
 MOST_AT_ONCE = 20_000
 
@@ -35,19 +39,26 @@ type DaysOf = Callable[[str], float]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How long a camera's footage is kept, in days: as wanted, and as far as space allowed it of late."""
+    """How long a camera's footage is kept, in days: as wanted, and as far as space allowed it of late.
+
+    `oldest_us` is where its footage begins; `recorded_percent` is of the last 24 hours, None if nothing was wanted.
+    """
 
     camera_id: str
     wanted_days: float
     kept_days: float
     met: bool
+    oldest_us: int | None
+    recorded_percent: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run has deleted, and how space is after it. `days_until_full` is None if space will do.
 
-    `more_past_days` says that not everything that is past its days was looked at: run again soon.
+    `write_bps` is what has come since the last run, None at the first; `lost_today_us` is what is missing of all
+    cameras together since midnight. `more_past_days` says that not everything that is past its days was looked at: run again
+    soon.
     """
 
     decision: Decision
@@ -57,6 +68,8 @@ class Outcome:
     bytes_per_day: int
     days_until_full: float | None
     kept: tuple[Kept, ...]
+    write_bps: int | None
+    lost_today_us: int
     more_past_days: bool
 
     @property
@@ -77,6 +90,8 @@ class Deletion:
         self._offset_us = host.offset_us
         self._unproved: list[tuple[str, dict[str, object]]] = []
         self._unmet: set[str] = set()
+        self._written: tuple[int, int] | None = None
+        self._write_bps: int | None = None
 
     def load(self) -> None:
         """Remembers what earlier runs of the recorder knew."""
@@ -87,8 +102,13 @@ class Deletion:
         if by_us > _LEAP_US:
             self._leapt_at_us = steady_us()
 
-    def run(self, days_of: DaysOf, locks: Sequence[Lock], cameras: Iterable[str], *, past_days: bool) -> Outcome:
-        """Deletes what is past its days, if asked to, and the oldest if space is short. Raises OSError."""
+    def run(
+        self, days_of: DaysOf, locks: Sequence[Lock], cameras: Sequence[str], zone: ZoneInfo, *, past_days: bool
+    ) -> Outcome:
+        """Deletes what is past its days, if asked to, and the oldest if space is short. Raises OSError.
+
+        `cameras` are those that are to be recorded now.
+        """
         index, space, now_us = self._place.index, self._place.root.space(), self._host.utc_us()
         doubtful = self._clock_is_doubtful()
         used = index.used_bytes
@@ -114,11 +134,19 @@ class Deletion:
         self._catch_up_with_proofs()
         known = sorted({*first_us, *cameras})
         average_days = sum(map(days_of, known)) / len(known) if known else 0.0
-        kept = tuple(self._kept(camera_id, days_of(camera_id), first_us.get(camera_id), now_us) for camera_id in known)
+        last_day = Span(now_us - DAY_US, now_us)
+        today = Span(midnight_us(from_us(now_us).astimezone(zone).date(), zone), now_us)
+        gaps = index.all_gaps(min(last_day.start_us, today.start_us), now_us)
+        kept = tuple(
+            self._kept(camera_id, days_of(camera_id), first_us.get(camera_id), gaps.get(camera_id, ()), last_day)
+            for camera_id in known
+        )
         self._tell(kept)
         used = index.used_bytes
         until_full = days_until_full(used, allowed, per_day, round(per_day * average_days))
-        return Outcome(decision, space, used, allowed, per_day, until_full, kept, more_past_days)
+        lost_today_us = lost_us(gaps, cameras, today)
+        rate = self._rate_bps(index.written_bytes)
+        return Outcome(decision, space, used, allowed, per_day, until_full, kept, rate, lost_today_us, more_past_days)
 
     def tidy(self, days_of: DaysOf) -> bool:
         """Deletes what no row tells of: old notes, and footage that was set aside and is past its days.
@@ -239,14 +267,27 @@ class Deletion:
         size_bytes = self._place.index.bytes_between(now_us - DAY_US, now_us)
         return size_bytes * DAY_US // watched_us if watched_us > 0 else 0
 
-    def _kept(self, camera_id: str, wanted: float, first_us: int | None, now_us: int) -> Kept:
+    def _rate_bps(self, written_bytes: int) -> int | None:
+        """What has come since the last run, if that is long enough ago to say it."""
+        now_us = steady_us()
+        if self._written is None:
+            self._written = now_us, written_bytes
+        passed_us = now_us - self._written[0]
+        if passed_us >= _RATE_OVER_US:
+            self._write_bps = rate_bps(written_bytes - self._written[1], passed_us)
+            self._written = now_us, written_bytes
+        return self._write_bps
+
+    def _kept(self, camera_id: str, wanted: float, first_us: int | None, gaps: Sequence[Gap], last_day: Span) -> Kept:
         """Retention is not met from when footage goes before its days until all of that would have gone anyway."""
+        now_us = last_day.end_us
         pressed_us = self._pressed.until_us(camera_id)
         met = pressed_us is None or pressed_us <= served_from_us(now_us, wanted)
         # Older footage may be there: it is locked.
         from_us = first_us if met else pressed_us
         kept_days = 0.0 if from_us is None else min(wanted, max(0.0, (now_us - from_us) / DAY_US))
-        return Kept(camera_id, wanted, round(kept_days, 2), met)
+        percent = missed(gaps, begun(first_us, gaps, last_day)).recorded_percent
+        return Kept(camera_id, wanted, round(kept_days, 2), met, first_us, percent)
 
     def _tell(self, kept: Sequence[Kept]) -> None:
         unmet = {entry.camera_id for entry in kept if not entry.met}

@@ -54,6 +54,7 @@ class Index:
     def __init__(self, path: Path, wait_s: float = database.WAIT_S) -> None:
         self._open: dict[str, RecordingRow] = {}
         self._used: defaultdict[str, int] = defaultdict(int)
+        self.written_bytes = 0
         self.store = Store(path, wait_s, self._on_written)
         self.sightings = Sightings(self.store, self._is_being_written)
         query = sa.select(RECORDING.c.camera_id, sa.func.sum(RECORDING.c.size_bytes)).group_by(RECORDING.c.camera_id)
@@ -87,7 +88,9 @@ class Index:
         with self.store.lock:
             listed = row.path in self._open
             known = self._open[row.path] if listed else next(iter(self._by_path([row.path])), None)
-            self._used[row.camera_id] += row.size_bytes - (known.size_bytes if known else 0)
+            grown = row.size_bytes - (known.size_bytes if known else 0)
+            self._used[row.camera_id] += grown
+            self.written_bytes += max(0, grown)
             self._open[row.path] = row
             if row.complete or not listed:
                 self.store.write(lambda connection: _upsert(connection, row))
@@ -263,6 +266,18 @@ class Index:
             .order_by(GAP.c.start_us)
         )
         return [Gap(row.start_us, row.end_us, Cause(row.cause)) for row in self.store.fetch(query)]
+
+    def all_gaps(self, start_us: int, end_us: int) -> dict[str, list[Gap]]:
+        """The gaps of all cameras that touch start ≤ time < end, in the order of their start."""
+        query = (
+            sa.select(GAP.c.camera_id, GAP.c.start_us, GAP.c.end_us, GAP.c.cause)
+            .where(GAP.c.start_us < end_us, sa.or_(GAP.c.end_us.is_(None), GAP.c.end_us > start_us))
+            .order_by(GAP.c.start_us)
+        )
+        found: dict[str, list[Gap]] = {}
+        for row in self.store.fetch(query):
+            found.setdefault(row.camera_id, []).append(Gap(row.start_us, row.end_us, Cause(row.cause)))
+        return found
 
     def open_gap(self, camera_id: str) -> Gap | None:
         """The gap that lasts; None if there is none, or if the database cannot be asked now."""

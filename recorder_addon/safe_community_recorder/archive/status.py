@@ -24,6 +24,13 @@ class StorageStatus:
     compared_days: int = 0
     days_to_compare: int = 0
     kept: tuple[Kept, ...] = ()
+    write_bps: int | None = None
+    lost_today_us: int = 0
+
+    @property
+    def oldest_us(self) -> int | None:
+        """Where the oldest footage of all cameras begins."""
+        return min((one.oldest_us for one in self.kept if one.oldest_us is not None), default=None)
 
     def after(self, outcome: Outcome) -> Self:
         """What a run of retention has found."""
@@ -37,4 +44,6 @@ class StorageStatus:
             bytes_per_day=outcome.bytes_per_day,
             days_until_full=outcome.days_until_full,
             kept=outcome.kept,
+            write_bps=outcome.write_bps,
+            lost_today_us=outcome.lost_today_us,
         )

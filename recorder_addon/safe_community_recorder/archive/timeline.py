@@ -138,7 +138,7 @@ def local_days(first: date, last: date, zone: ZoneInfo) -> list[tuple[date, Span
     day = first
     while day <= last:
         following = day + timedelta(days=1)
-        days.append((day, Span(_midnight_us(day, zone), _midnight_us(following, zone))))
+        days.append((day, Span(midnight_us(day, zone), midnight_us(following, zone))))
         day = following
     return days
 
@@ -184,5 +184,6 @@ def day_of(day: date, frame: Span, recorded: Sequence[Span], sizes: Iterable[tup
     return Day(day, frame.start_us, frame.end_us, recorded_us, passed_us, size_bytes, 0, 0)
 
 
-def _midnight_us(day: date, zone: ZoneInfo) -> int:
+def midnight_us(day: date, zone: ZoneInfo) -> int:
+    """When a local day begins."""
     return utc.to_us(datetime(day.year, day.month, day.day, tzinfo=zone))
