@@ -272,6 +272,7 @@ def test_a_pause_is_recorded_with_who_and_why_and_takes_effect(running: Recorder
     assert [(one["event"], one["outcome"], one["details"].get("changed")) for one in found] == [
         ("camera_changed", "done", {"paused": [False, True]}),
         ("camera_changed", "done", {"paused": [True, False]}),
+        ("request_refused", "refused", None),
         ("camera_changed", "failed", None),
         ("camera_changed", "failed", None),
     ]

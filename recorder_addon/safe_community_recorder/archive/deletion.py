@@ -57,8 +57,8 @@ class Outcome:
     """What a run has deleted, and how space is after it. `days_until_full` is None if space will do.
 
     `write_bps` is what has come since the last run, None at the first; `lost_today_us` is what is missing of all
-    cameras together since midnight. `more_past_days` says that not everything that is past its days was looked at: run again
-    soon.
+    cameras together since midnight. `more_past_days` says that not everything that is past its days was looked at: run
+    again soon.
     """
 
     decision: Decision
