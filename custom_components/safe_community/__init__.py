@@ -7,6 +7,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN, CONF_URL, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
@@ -23,7 +24,7 @@ from .services import async_setup_services
 from .traces import Traces
 from .views import ClipView
 
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.CAMERA, Platform.EVENT]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.CAMERA, Platform.EVENT, Platform.SENSOR, Platform.SWITCH]
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -87,6 +88,11 @@ async def async_migrate_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
             if user_id is not None and CONF_ACCOUNT_NAME not in subentry.data:
                 data = {**subentry.data, CONF_ACCOUNT_NAME: names.get(user_id)}
                 hass.config_entries.async_update_subentry(entry, subentry, data=data)
+        # A switch says it now, and whether a camera is recorded is its own state.
+        registry = er.async_get(hass)
+        for registered in er.async_entries_for_config_entry(registry, entry.entry_id):
+            if registered.domain == Platform.BINARY_SENSOR and registered.unique_id.endswith("_recording"):
+                registry.async_remove(registered.entity_id)
         hass.config_entries.async_update_entry(entry, minor_version=2)
     return True
 

