@@ -1,6 +1,7 @@
 """Which devices and entities a recorder, its elderships and its cameras have in Home Assistant's registries."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -20,7 +21,7 @@ def registered(hass: HomeAssistant, entry: MockConfigEntry) -> list[er.RegistryE
 
 def described(entity: er.RegistryEntry, recorder_id: str) -> dict[str, Any]:
     """What must not change from one version to the next without somebody wanting it."""
-    options = entity.options.get("sensor", {})
+    options: Mapping[str, Any] = entity.options.get("sensor", {})
     return {
         "unique_id": entity.unique_id.replace(recorder_id, "RECORDER"),
         "name": entity.original_name,
