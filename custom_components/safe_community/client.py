@@ -147,9 +147,10 @@ class RecorderClient:
         async with self._answer("DELETE", f"cameras/{camera_id}", actor=actor):
             pass
 
-    async def probe(self, request: Mapping[str, Any]) -> Probe:
+    async def probe(self, request: Mapping[str, Any], actor: Actor) -> Probe:
         """Have the recorder look at a camera: at `url`, or at the stored address of `camera_id`."""
-        return _read(Probe.parse, await self._json("POST", "probe", body=request, limits=PROBE_TIMEOUT))
+        document = await self._json("POST", "probe", actor=actor, body=request, limits=PROBE_TIMEOUT)
+        return _read(Probe.parse, document)
 
     async def lock(
         self, camera_id: str, start: datetime, end: datetime, reason: str, expires: datetime, actor: Actor
@@ -167,8 +168,10 @@ class RecorderClient:
         return _read(Lock.parse, await self._json("GET", f"locks/{quote(lock_id, safe='')}"))
 
     async def release(self, lock_id: str, actor: Actor) -> Lock:
-        """Release a lock."""
-        return _read(Lock.parse, await self._json("DELETE", f"locks/{quote(lock_id, safe='')}", actor=actor))
+        """Release a lock, and return it as it is then."""
+        async with self._answer("DELETE", f"locks/{quote(lock_id, safe='')}", actor=actor):
+            pass
+        return await self.lock_of(lock_id)
 
     async def export(
         self, items: Sequence[tuple[str, datetime, datetime]], recipient: str, language: str, actor: Actor

@@ -44,3 +44,8 @@ def digest(fingerprint: str) -> bytes:
     if len(found) != hashlib.sha256().digest_size:
         raise ValueError(f"expected {PREFIX} and 64 hexadecimal digits, got {fingerprint!r}")
     return found
+
+
+def in_groups(fingerprint: str) -> str:
+    """Return a fingerprint as people compare it: its bytes in hexadecimal, with colons between them."""
+    return bytes.fromhex(fingerprint.removeprefix(PREFIX)).hex(":").upper()
