@@ -1,22 +1,23 @@
 """The actions that automations and people can call."""
 
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import probatio
 from homeassistant.components.calendar import DOMAIN as CALENDAR_DOMAIN
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers import entity_registry as er
 
 from .access import Action, async_require
+from .asking import ATTR_REASON, WRITTEN, async_at_each, async_cameras_of
+from .blueprints import ATTR_OVERWRITE, async_install
 from .const import DOMAIN
-from .data import SafeCommunityConfigEntry, loaded_entry
-from .devices import camera_of_device
-from .documents import RecorderCamera
+from .data import loaded_entries
+from .drills import TEST_ALERT_SCHEMA, async_test_alert
+from .evidence import EXPORT_SCHEMA, LOCK_SCHEMA, RELEASE_SCHEMA, async_export, async_lock, async_release
 from .incidents.model import Kind
+from .targets import Target, cameras_in
 
 SERVICE_RAISE_INCIDENT: Final = "raise_incident"
 ATTR_KIND: Final = "kind"
@@ -29,24 +30,34 @@ RAISE_INCIDENT_SCHEMA: Final = probatio.Schema(
         probatio.Optional(ATTR_DUTY_CALENDAR): cv.entity_domain(CALENDAR_DOMAIN),
     }
 )
+PAUSE_SCHEMA: Final = probatio.Schema({**cv.ENTITY_SERVICE_FIELDS, probatio.Required(ATTR_REASON): WRITTEN})
+RESUME_SCHEMA: Final = probatio.Schema({**cv.ENTITY_SERVICE_FIELDS, probatio.Optional(ATTR_REASON): WRITTEN})
+INSTALL_SCHEMA: Final = probatio.Schema({probatio.Optional(ATTR_OVERWRITE, default=False): cv.boolean})
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    hass.services.async_register(
-        DOMAIN,
-        SERVICE_RAISE_INCIDENT,
-        _async_raise_incident,
-        schema=RAISE_INCIDENT_SCHEMA,
-        supports_response=SupportsResponse.OPTIONAL,
-    )
+    actions: dict[str, tuple[Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]], probatio.Schema]] = {
+        SERVICE_RAISE_INCIDENT: (_async_raise_incident, RAISE_INCIDENT_SCHEMA),
+        "lock_footage": (async_lock, LOCK_SCHEMA),
+        "release_footage": (async_release, RELEASE_SCHEMA),
+        "export_evidence": (async_export, EXPORT_SCHEMA),
+        "pause_recording": (_async_pause, PAUSE_SCHEMA),
+        "resume_recording": (_async_resume, RESUME_SCHEMA),
+        "test_alert": (async_test_alert, TEST_ALERT_SCHEMA),
+        "install_blueprints": (_async_install_blueprints, INSTALL_SCHEMA),
+    }
+    for name, (action, schema) in actions.items():
+        hass.services.async_register(DOMAIN, name, action, schema=schema, supports_response=SupportsResponse.OPTIONAL)
 
 
 async def _async_raise_incident(call: ServiceCall) -> ServiceResponse:
-    entry, camera = _camera_of(call.hass, call.data[ATTR_ENTITY_ID])
-    await async_require(call.hass, entry, call.context, Action.RESPOND, camera.eldership.id, camera.id)
-    report = await entry.runtime_data.desk.async_report(camera, call.data[ATTR_KIND], call.data.get(ATTR_DUTY_CALENDAR))
+    (target,) = cameras_in(call.hass, {ATTR_ENTITY_ID: call.data[ATTR_ENTITY_ID]})
+    camera = target.camera
+    await async_require(call.hass, target.entry, call.context, Action.RESPOND, camera.eldership.id, camera.id)
+    desk = target.entry.runtime_data.desk
+    report = await desk.async_report(camera, call.data[ATTR_KIND], call.data.get(ATTR_DUTY_CALENDAR))
     return {
         "incident": report.incident.label,
         "new": report.is_new,
@@ -54,16 +65,29 @@ async def _async_raise_incident(call: ServiceCall) -> ServiceResponse:
     }
 
 
-def _camera_of(hass: HomeAssistant, entity_id: str) -> tuple[SafeCommunityConfigEntry, RecorderCamera]:
-    """Return the camera that an entity of ours belongs to, be it the camera itself or one of its sensors."""
-    registered = er.async_get(hass).async_get(entity_id)
-    if registered is not None and registered.platform == DOMAIN and registered.config_entry_id is not None:
-        entry = loaded_entry(hass, registered.config_entry_id)
-        device = None if registered.device_id is None else dr.async_get(hass).async_get(registered.device_id)
-        if entry is not None and device is not None:
-            camera = camera_of_device(entry.runtime_data.recorder, device.identifiers)
-            if camera is not None:
-                return entry, camera
-    raise ServiceValidationError(
-        translation_domain=DOMAIN, translation_key="not_a_camera", translation_placeholders={"entity_id": entity_id}
-    )
+async def _async_pause(call: ServiceCall) -> ServiceResponse:
+    return await _async_set_paused(call, paused=True)
+
+
+async def _async_resume(call: ServiceCall) -> ServiceResponse:
+    return await _async_set_paused(call, paused=False)
+
+
+async def _async_set_paused(call: ServiceCall, *, paused: bool) -> ServiceResponse:
+    targets, asker = await async_cameras_of(call, Action.PAUSE)
+    actor = asker.actor(call.data.get(ATTR_REASON))
+
+    async def change(target: Target) -> str:
+        data = target.entry.runtime_data
+        camera = await data.client.change_camera(target.camera.id, {"paused": paused}, actor)
+        data.coordinator.async_changed(camera)
+        return camera.name
+
+    return {"cameras": [*await async_at_each(targets, change)]}
+
+
+async def _async_install_blueprints(call: ServiceCall) -> ServiceResponse:
+    for entry in loaded_entries(call.hass):
+        await async_require(call.hass, entry, call.context, Action.MANAGE)
+    outcome = await async_install(call.hass, overwrite=call.data[ATTR_OVERWRITE])
+    return {name: [*paths] for name, paths in outcome.items()}

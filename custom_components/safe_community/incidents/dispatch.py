@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from homeassistant.components import notify
 from homeassistant.components.mobile_app.util import get_notify_service, webhook_id_from_device_id
+from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_translations
@@ -18,6 +19,7 @@ from .model import OVER, Answer, Incident
 ACTION_PREFIX: Final = "SAFE_COMMUNITY"
 # One channel on Android, so that people can give these alerts their own sound.
 CHANNEL: Final = "Safe Community"
+PHONE: Final = "phone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,30 +84,49 @@ def update_message(texts: Texts, incident: Incident, secret: str) -> Message:
 
 
 async def async_send(hass: HomeAssistant, member: Member, message: Message) -> bool:
-    """Send a message to a member's phone; False if there is no phone that could get it."""
+    """Send a message to a member; False if it went out in no way."""
+    return bool(await async_reach(hass, member, message))
+
+
+async def async_reach(hass: HomeAssistant, member: Member, message: Message) -> tuple[str, ...]:
+    """Send a message in every way that a member has; returns those in which it went out: PHONE and channels."""
+    calls = {channel: _on_channel(hass, channel, message) for channel in member.channels}
+    if (on_phone := _on_phone(hass, member, message)) is not None:
+        calls[PHONE] = on_phone
+    if not calls:
+        LOGGER.warning("%s has no phone that gets messages; choose one in the member's settings", member.name)
+    reached = []
+    for way, (service, data) in calls.items():
+        try:
+            await hass.services.async_call(notify.DOMAIN, service, data, blocking=True)
+        except HomeAssistantError as error:
+            LOGGER.warning("%s could not be reached by %s: %s", member.name, way, error)
+        else:
+            reached.append(way)
+    return tuple(sorted(reached))
+
+
+def _on_phone(hass: HomeAssistant, member: Member, message: Message) -> tuple[str, dict[str, Any]] | None:
     if (
         member.device_id is None
         or (webhook_id := webhook_id_from_device_id(hass, member.device_id)) is None
         or (service := get_notify_service(hass, webhook_id)) is None
     ):
-        LOGGER.warning("%s has no phone that gets messages; choose one in the member's settings", member.name)
-        return False
-    try:
-        await hass.services.async_call(
-            notify.DOMAIN,
-            service,
-            {
-                notify.ATTR_TITLE: message.title,
-                notify.ATTR_MESSAGE: message.text,
-                notify.ATTR_TARGET: webhook_id,
-                notify.ATTR_DATA: dict(message.data),
-            },
-            blocking=True,
-        )
-    except HomeAssistantError as error:
-        LOGGER.warning("%s could not be reached: %s", member.name, error)
-        return False
-    return True
+        return None
+    return service, {
+        notify.ATTR_TITLE: message.title,
+        notify.ATTR_MESSAGE: message.text,
+        notify.ATTR_TARGET: webhook_id,
+        notify.ATTR_DATA: dict(message.data),
+    }
+
+
+def _on_channel(hass: HomeAssistant, channel: str, message: Message) -> tuple[str, dict[str, Any]]:
+    """Return how to use a channel, which is a notify entity or an action: neither takes more than title and text."""
+    texts = {notify.ATTR_TITLE: message.title, notify.ATTR_MESSAGE: message.text}
+    if hass.states.get(channel) is not None:
+        return notify.SERVICE_SEND_MESSAGE, {ATTR_ENTITY_ID: channel, **texts}
+    return channel.removeprefix(f"{notify.DOMAIN}."), texts
 
 
 def _facts(texts: Texts, incident: Incident) -> str:
