@@ -152,6 +152,7 @@ async def test_a_new_token_is_asked_for_and_taken(hass: HomeAssistant, recorder:
     entry = await set_up(recorder)
     hass.config_entries.async_update_entry(entry, data={"url": recorder.url, "token": "old"})
     await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
     (flow,) = hass.config_entries.flow.async_progress()
     assert flow["step_id"] == "reauth_confirm"
     form = await hass.config_entries.flow.async_configure(flow["flow_id"], {"token": "also wrong"})
