@@ -149,7 +149,7 @@ class RecordingStopped(_Watching):
 
     @override
     def is_valid_state(self, state: State, report_not_triggered: NotTriggeredReasonReporter) -> bool:
-        return state.state != CameraState.RECORDING
+        return state.state in (CameraState.IDLE, CameraState.STREAMING)
 
 
 class RecordingPaused(_Began):
