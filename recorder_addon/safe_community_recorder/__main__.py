@@ -11,13 +11,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import __version__, logs, maintenance, probe_command, verify_command
+from . import __version__, logs, maintenance, probe_command, tls, verify_command
 from .app import Recorder, Settings
 from .archive.layout import FILE_S
 from .audit import command as audit_command
 from .config import ConfigError
 from .identity import InUseError
 from .ingest.source import Way
+from .tls import CertificateError
 
 # A camera has up to three, a viewer or a page of Home Assistant one or two. Systems usually begin with 1024.
 _DESCRIPTORS = 8_192
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _verify(given[1:])
     if given and given[0] == "audit":
         return _audit(given[1:])
+    if given and given[0] == "fingerprint":
+        return _fingerprint(given[1:])
     if given and given[0] == "vision":
         from . import vision_command
 
@@ -48,18 +51,28 @@ def _record(given: Sequence[str]) -> int:
         description="Records cameras without re-encoding.",
         epilog="Commands: `check` compares footage and index, `rebuild` makes the index anew from the footage, "
         "`probe` looks at a camera, `audit` proves the audit log or shows it, `verify` proves an evidence package, "
-        "`vision` looks at footage again with other settings.",
+        "`vision` looks at footage again with other settings, `fingerprint` prints that of the recorder's certificate.",
     )
     parser.add_argument("--config", type=Path, required=True, help="the camera file (YAML); written if it is missing")
     _add_places(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8710, help="port to listen on, 0 for any (default: %(default)s)")
+    parser.add_argument("--tls", action="store_true", help="encrypt; with a certificate of its own if none is given")
+    parser.add_argument("--certificate", type=Path, metavar="PEM", help="encrypt with this one, and those behind it")
+    parser.add_argument("--key", type=Path, metavar="PEM", help="its key, if that is not in the same file")
+    parser.add_argument(
+        "--announce",
+        action=argparse.BooleanOptionalAction,
+        help="tell the network that it is here (default: when it listens on more than this machine)",
+    )
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--file-seconds", type=int, default=FILE_S, help=argparse.SUPPRESS)
     parser.add_argument("--source", type=Way, choices=tuple(Way), help=argparse.SUPPRESS)
     parser.add_argument("--no-vision", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=__version__)
     arguments = parser.parse_args(given)
+    if arguments.key and not arguments.certificate:
+        parser.error("--key needs --certificate")
     logs.set_up(arguments.log_level.upper())
     _allow_descriptors()
     logger = logging.getLogger(__package__)
@@ -72,13 +85,16 @@ def _record(given: Sequence[str]) -> int:
         max(1, arguments.file_seconds),
         arguments.source,
         not arguments.no_vision,
+        arguments.tls,
+        tls.Files(arguments.certificate, arguments.key) if arguments.certificate else None,
+        arguments.announce,
     )
     try:
         clean = asyncio.run(Recorder(settings).run())
     except ConfigError as error:
         logger.error("camera file refused", extra={"problem": str(error)})
         return 2
-    except (OSError, InUseError, SQLAlchemyError) as error:
+    except (CertificateError, OSError, InUseError, SQLAlchemyError) as error:
         logger.error("recorder cannot run", extra={"problem": str(error)})
         return 1
     if not clean:
@@ -148,6 +164,23 @@ def _audit(given: Sequence[str]) -> int:
     except OSError as error:
         print(f"safe-community-recorder audit: {error}", file=sys.stderr)
         return 2
+
+
+def _fingerprint(given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="safe-community-recorder fingerprint",
+        description="Prints the fingerprint of the certificate that the recorder shows, to be compared with what "
+        "Home Assistant shows.",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="the recorder's directory")
+    parser.add_argument("--certificate", type=Path, metavar="PEM", help="that one instead of the recorder's own")
+    arguments = parser.parse_args(given)
+    try:
+        print(tls.in_groups(tls.fingerprint_of(arguments.certificate or tls.own_files(arguments.data).certificate)))
+    except CertificateError as error:
+        print(f"safe-community-recorder fingerprint: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _verify(given: Sequence[str]) -> int:

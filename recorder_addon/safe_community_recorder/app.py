@@ -1,19 +1,22 @@
 """The composition root: puts the recorder together and runs it until it is told to stop."""
 
 import asyncio
+import ipaddress
 import logging
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
-from . import __version__, camera_file, config, identity
+from . import __version__, announcement, camera_file, config, identity, tls
 from .api.auditor import Auditor
 from .api.connections import KEPT_S, Connections
 from .api.events import Hub
@@ -56,6 +59,8 @@ _LONGEST_LINE_BYTES = 32 << 10
 class Settings:
     """Where the recorder finds and keeps things, and where it listens (port 0: any free one).
 
+    It talks TLS with `certificate`, or with one of its own if `encrypt` is all that is said. It announces itself if
+    `announce` says so, and where that says nothing, if others than this machine reach it.
     `source` overrides how all cameras are received; without `vision` nothing is decoded. Both are for measuring.
     """
 
@@ -67,6 +72,9 @@ class Settings:
     file_s: int = FILE_S
     source: Way | None = None
     vision: bool = True
+    encrypt: bool = False
+    certificate: tls.Files | None = None
+    announce: bool | None = None
 
 
 class Recorder:
@@ -79,7 +87,7 @@ class Recorder:
     async def run(self) -> bool:
         """Records and serves until SIGTERM or SIGINT; False if a write still hangs in the disk then.
 
-        Raises ConfigError, InUseError, OSError and SQLAlchemyError.
+        Raises CertificateError, ConfigError, InUseError, OSError and SQLAlchemyError.
         """
         settings = self._settings
         settings.data.mkdir(parents=True, exist_ok=True)
@@ -98,6 +106,7 @@ class Recorder:
         seen = camera_file.signature(settings.config)
         rules = config.load(settings.config)
         own = identity.load(settings.data)
+        shown = _certificate(settings)
         clock = HostClock()
         log = AuditLog(settings.data)
         archive = Archive(
@@ -162,18 +171,27 @@ class Recorder:
         await runner.setup()
         background: list[asyncio.Task[object]] = []
         try:
-            server, host, port = await _listen(connections, runner, settings)
+            server, host, port = await _listen(connections, runner, settings, shown)
             background.append(asyncio.create_task(_serve(server)))
             sampler.start()
             fleet.begin()
-            loop.add_signal_handler(signal.SIGHUP, fleet.reread)
-            _LOGGER.info("listening", extra={"host": host, "port": port, "version": __version__})
+            hung_up = asyncio.Event()
+            background.append(asyncio.create_task(_reread(hung_up, fleet, shown)))
+            loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+            fingerprint = {} if shown is None else {"fingerprint": tls.in_groups(shown.fingerprint)}
+            _LOGGER.info("listening", extra={"host": host, "port": port, "version": __version__, **fingerprint})
             background.append(asyncio.create_task(archive.run()))
             auditor.tell("recorder_started", RECORDER, version=__version__)
             background.append(asyncio.create_task(auditor.run(lambda: clock.is_set)))
             background.append(asyncio.create_task(self._watch_clock(clock, archive, fleet, auditor)))
             if "SUPERVISOR_TOKEN" in os.environ:
                 background.append(asyncio.create_task(_announce(own, port)))
+            elif settings.announce or (settings.announce is None and not ipaddress.ip_address(host).is_loopback):
+
+                def said() -> announcement.Said:
+                    return announcement.Said(own.recorder_id, fleet.name, __version__, port, shown is not None)
+
+                background.append(asyncio.create_task(announcement.announce(said, host)))
             background.append(asyncio.create_task(fleet.run()))
             background.append(asyncio.create_task(exports.run()))
             await stop.wait()
@@ -251,12 +269,29 @@ def _write_first_camera_file(path: Path) -> None:
         _LOGGER.info("camera file written; add your cameras to it", extra={"path": str(path)})
 
 
+def _certificate(settings: Settings) -> tls.Shown | None:
+    if settings.certificate is not None:
+        return tls.Shown(settings.certificate)
+    if not settings.encrypt:
+        return None
+    name = socket.gethostname()
+    names = dict.fromkeys((settings.host, name, f"{name.partition('.')[0]}.local", "localhost"))
+    addresses = dict.fromkeys((*announcement.addresses_at(settings.host), "127.0.0.1"))
+    return tls.Shown(tls.make_own(settings.data, list(names), list(addresses), datetime.now(UTC)))
+
+
 async def _listen(
-    connections: Connections, runner: web.AppRunner, settings: Settings
+    connections: Connections, runner: web.AppRunner, settings: Settings, shown: tls.Shown | None
 ) -> tuple[asyncio.Server, str, int]:
     assert runner.server is not None
+
+    def context() -> ssl.SSLContext:
+        assert shown is not None
+        return shown.context
+
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(connections.to(runner.server), settings.host, settings.port, backlog=128)
+    protocols = connections.to(runner.server, None if shown is None else context)
+    server = await loop.create_server(protocols, settings.host, settings.port, backlog=128)
     host, port, *_ = server.sockets[0].getsockname()
     return server, str(host), int(port)
 
@@ -267,6 +302,16 @@ async def _serve(server: asyncio.Server) -> None:
         await asyncio.Event().wait()
     finally:
         server.close()
+
+
+async def _reread(hung_up: asyncio.Event, fleet: Fleet, shown: tls.Shown | None) -> None:
+    """Whenever somebody hangs up: camera file and certificate."""
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        fleet.reread()
+        if shown is not None:
+            await shown.renew()
 
 
 async def _announce(own: identity.Identity, port: int) -> None:

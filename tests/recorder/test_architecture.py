@@ -14,6 +14,8 @@ MAY_KNOW = {
     "clock": {"utc"},
     "durable": set[str](),
     "identity": {"durable"},
+    "tls": {"durable"},
+    "announcement": set[str](),
     "audit": {"durable", "utc"},
     "logs": set[str](),
     "supervisor": set[str](),
