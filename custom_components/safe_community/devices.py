@@ -54,6 +54,7 @@ def async_mirror(hass: HomeAssistant, entry: ConfigEntry, recorder: Recorder) ->
         )
         wanted.add(place.id)
         for camera in recorder.cameras_in(eldership.id):
+            former = registry.async_get_device({camera_identifier(recorder, camera.id)})
             device = registry.async_get_or_create(
                 config_entry_id=entry.entry_id,
                 identifiers={camera_identifier(recorder, camera.id)},
@@ -62,10 +63,18 @@ def async_mirror(hass: HomeAssistant, entry: ConfigEntry, recorder: Recorder) ->
                 suggested_area=eldership.name,
                 via_device_id=place.id,
             )
+            if former is not None and _has_left(registry, former, place):
+                registry.async_update_device(device.id, area_id=place.area_id)
             wanted.add(device.id)
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
         if device.id not in wanted:
             registry.async_remove_device(device.id)
+
+
+def _has_left(registry: dr.DeviceRegistry, camera: dr.DeviceEntry, place: dr.DeviceEntry) -> bool:
+    """Say whether a camera stands in the area of another eldership, and nobody but the recorder put it there."""
+    former = registry.async_get(camera.via_device_id or "")
+    return former is not None and former.id != place.id and former.area_id == camera.area_id
 
 
 def camera_of_device(recorder: Recorder, identifiers: set[tuple[str, str]]) -> RecorderCamera | None:

@@ -1,11 +1,13 @@
 """Shows in every eldership what happens with its incidents, and of every camera what was seen last."""
 
+from datetime import datetime
 from typing import Any, Final, override
 
 from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .coordinator import Recorder, RecorderCoordinator
 from .data import SafeCommunityConfigEntry
@@ -61,10 +63,13 @@ class ObservationEvent(CameraEntity, EventEntity):
         super().__init__(coordinator, camera_id, "observation")
         self._attr_event_types = list(KINDS)
         self._told: dict[str, None] = {}
+        self._told_until: datetime | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
+        # Of what began before that, the last may not be the one that still lasts.
+        self._told_until = None if self.state is None else dt_util.parse_datetime(self.state)
         self.async_on_remove(self.coordinator.async_listen_observations(self._async_on_observation))
 
     @callback
@@ -86,8 +91,7 @@ class ObservationEvent(CameraEntity, EventEntity):
         self.async_write_ha_state()
 
     def _is_newer(self, observation: Observation) -> bool:
-        last = self.state_attributes
-        if observation.id in self._told or last.get("observation") == observation.id:
+        if observation.id in self._told or (self._told_until is not None and observation.start <= self._told_until):
             return False
         self._told[observation.id] = None
         while len(self._told) > MOST_REMEMBERED:
@@ -99,6 +103,7 @@ class IncidentEvent(EventEntity):
     """The last step of the last incident of an eldership; it goes on while the recorder is away, as people do."""
 
     _attr_has_entity_name = True
+    _attr_should_poll = False
     _attr_translation_key = "incident"
 
     def __init__(self, recorder: Recorder, register: IncidentRegister, eldership_id: str) -> None:

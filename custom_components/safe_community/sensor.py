@@ -1,9 +1,10 @@
 """Shows in figures how the recorder and its cameras do; rounded so that a quiet village writes no history."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, override
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -20,8 +21,9 @@ from homeassistant.const import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
-from .coordinator import STORAGE, Recorder, RecorderCoordinator
+from .coordinator import STORAGE, RecorderCoordinator
 from .data import SafeCommunityConfigEntry
 from .documents import Connection, RecorderCamera, Stream
 from .entity import CameraEntity, RecorderEntity, async_add_as_they_come
@@ -29,11 +31,29 @@ from .storage import Retention, Storage
 
 PARALLEL_UPDATES = 0
 
-type Value = str | int | float | datetime | None
+type Value = int | float | datetime | None
+
+DAY: Final = timedelta(days=1)
+HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CameraFigure(SensorEntityDescription):
+class Figure(SensorEntityDescription):
+    """A figure that stays as it was shown while it differs by less than a step, or than a share of itself."""
+
+    step: float = 0.0
+    share: float = 0.0
+
+    def steady(self, value: Value, shown: Value) -> Value:
+        """Return what to show of a value, after what was shown before."""
+        if isinstance(value, int | float) and isinstance(shown, int | float):
+            near = abs(value - shown) < max(self.step, self.share * abs(shown))
+            return shown if near else value
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraFigure(Figure):
     """A figure of a camera, from its stream or from what is kept of it; None if it is not known now."""
 
     of_stream: Callable[[Stream], Value] | None = None
@@ -41,7 +61,7 @@ class CameraFigure(SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecorderFigure(SensorEntityDescription):
+class RecorderFigure(Figure):
     """A figure of the recorder's disk; None if it is not known now."""
 
     of_storage: Callable[[Storage], Value]
@@ -53,8 +73,16 @@ def rounded(value: float | None, unit: float) -> float | None:
 
 
 def free_bytes(storage: Storage) -> int | None:
-    """Return the disk's free space, to three figures of the disk's size."""
-    return round(storage.free_bytes, 3 - len(str(storage.disk_bytes))) if storage.is_measured else None
+    """Return the disk's free space, to three figures."""
+    free = storage.free_bytes
+    return round(free, min(0, 3 - len(str(free)))) if storage.is_measured else None
+
+
+def since(oldest: datetime | None, now: datetime) -> datetime | None:
+    """Return from when on there is footage; at an archive that deletes day by day, the next full hour is enough."""
+    if oldest is None or now - oldest < DAY:
+        return oldest
+    return oldest + (datetime.min.replace(tzinfo=UTC) - oldest) % HOUR
 
 
 CAMERA_FIGURES = (
@@ -65,7 +93,9 @@ CAMERA_FIGURES = (
         native_unit_of_measurement=UnitOfDataRate.KILOBITS_PER_SECOND,
         suggested_display_precision=0,
         state_class=SensorStateClass.MEASUREMENT,
-        of_stream=lambda stream: None if stream.bitrate_bps is None else rounded(stream.bitrate_bps / 1_000, 100),
+        of_stream=lambda stream: None if stream.bitrate_bps is None else rounded(stream.bitrate_bps / 1_000, 10),
+        step=100,
+        share=0.15,
     ),
     CameraFigure(
         key="frame_rate",
@@ -73,7 +103,8 @@ CAMERA_FIGURES = (
         native_unit_of_measurement="fps",
         suggested_display_precision=1,
         state_class=SensorStateClass.MEASUREMENT,
-        of_stream=lambda stream: rounded(stream.frame_rate, 0.5),
+        of_stream=lambda stream: rounded(stream.frame_rate, 0.1),
+        step=0.5,
     ),
     CameraFigure(
         key="clock_offset",
@@ -82,7 +113,8 @@ CAMERA_FIGURES = (
         native_unit_of_measurement=UnitOfTime.SECONDS,
         suggested_display_precision=1,
         state_class=SensorStateClass.MEASUREMENT,
-        of_stream=lambda stream: rounded(stream.clock_offset_s, 0.5),
+        of_stream=lambda stream: rounded(stream.clock_offset_s, 0.1),
+        step=0.5,
     ),
     CameraFigure(
         key="recorded_percent",
@@ -96,7 +128,7 @@ CAMERA_FIGURES = (
         key="oldest_footage",
         translation_key="oldest_footage",
         device_class=SensorDeviceClass.TIMESTAMP,
-        of_kept=lambda kept: kept.oldest,
+        of_kept=lambda kept: since(kept.oldest, dt_util.utcnow()),
     ),
 )
 
@@ -110,6 +142,7 @@ RECORDER_FIGURES = (
         suggested_display_precision=0,
         state_class=SensorStateClass.MEASUREMENT,
         of_storage=free_bytes,
+        share=0.03,
     ),
     RecorderFigure(
         key="days_until_full",
@@ -118,12 +151,14 @@ RECORDER_FIGURES = (
         native_unit_of_measurement=UnitOfTime.DAYS,
         suggested_display_precision=1,
         of_storage=lambda storage: rounded(storage.days_until_full, 0.1),
+        step=0.2,
+        share=0.05,
     ),
     RecorderFigure(
         key="oldest_footage",
         translation_key="oldest_footage",
         device_class=SensorDeviceClass.TIMESTAMP,
-        of_storage=lambda storage: storage.oldest,
+        of_storage=lambda storage: since(storage.oldest, dt_util.utcnow()),
     ),
     RecorderFigure(
         key="write_rate",
@@ -134,6 +169,7 @@ RECORDER_FIGURES = (
         suggested_display_precision=1,
         state_class=SensorStateClass.MEASUREMENT,
         of_storage=lambda storage: storage.write_bps,
+        share=0.2,
     ),
     RecorderFigure(
         key="lost_today",
@@ -165,10 +201,27 @@ async def async_setup_entry(
     )
 
 
-class CameraSensor(CameraEntity, SensorEntity):
-    """One figure of a camera, for whoever looks for a fault."""
+class SteadySensor(SensorEntity):
+    """A figure that does not tremble."""
 
     _attr_entity_category = EntityCategory.DIAGNOSTIC
+    entity_description: Figure
+    _shown: Value = None
+
+    @property
+    @override
+    def native_value(self) -> Value:
+        self._shown = self.entity_description.steady(self._told(), self._shown)
+        return self._shown
+
+    @abstractmethod
+    def _told(self) -> Value:
+        """Return what the recorder says."""
+
+
+class CameraSensor(CameraEntity, SteadySensor):
+    """One figure of a camera, for whoever looks for a fault."""
+
     _attr_entity_registry_enabled_default = False
     entity_description: CameraFigure
 
@@ -177,9 +230,8 @@ class CameraSensor(CameraEntity, SensorEntity):
         super().__init__(coordinator, camera_id, description.key, *topics)
         self.entity_description = description
 
-    @property
     @override
-    def native_value(self) -> Value:
+    def _told(self) -> Value:
         figure, stream = self.entity_description, self.recorded_camera.state.stream
         if figure.of_stream is not None:
             return None if stream is None else figure.of_stream(stream)
@@ -192,19 +244,17 @@ class CameraSensor(CameraEntity, SensorEntity):
         return next((kept for kept in retention if kept.camera_id == self._camera_id), None)
 
 
-class RecorderSensor(RecorderEntity, SensorEntity):
+class RecorderSensor(RecorderEntity, SteadySensor):
     """One figure of the recorder's disk."""
 
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
     entity_description: RecorderFigure
 
     def __init__(self, coordinator: RecorderCoordinator, description: RecorderFigure) -> None:
         super().__init__(coordinator, description.key, frozenset({STORAGE}))
         self.entity_description = description
 
-    @property
     @override
-    def native_value(self) -> Value:
+    def _told(self) -> Value:
         storage = self.coordinator.data.storage
         return None if storage is None else self.entity_description.of_storage(storage)
 
@@ -224,16 +274,15 @@ class CamerasRecording(RecorderEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
-        away = [camera for camera in _by_name(self.coordinator.data) if not camera.state.recording]
+        cameras = self.coordinator.data.cameras.values()
+        away = sorted((camera for camera in cameras if not camera.state.recording), key=_title)
         paused = [camera for camera in away if camera.state.connection is Connection.PAUSED]
         return {
+            "recording": len(cameras) - len(away),
+            "total": len(cameras),
             "paused": [_title(camera) for camera in paused],
             "not_recording": [_title(camera) for camera in away if camera not in paused],
         }
-
-
-def _by_name(recorder: Recorder) -> list[RecorderCamera]:
-    return sorted(recorder.cameras.values(), key=lambda camera: (camera.eldership.name, camera.name, camera.id))
 
 
 def _title(camera: RecorderCamera) -> str:

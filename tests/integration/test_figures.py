@@ -20,7 +20,7 @@ from custom_components.safe_community.access import NotPermitted
 from custom_components.safe_community.coordinator import RecorderCoordinator
 from custom_components.safe_community.documents import CameraChanged, Observation, Observed, StorageChanged
 from custom_components.safe_community.event import MOST_REMEMBERED
-from custom_components.safe_community.sensor import rounded
+from custom_components.safe_community.sensor import DAY, HOUR, RECORDER_FIGURES, Figure, rounded, since
 from custom_components.safe_community.storage import StorageState
 from tests.integration.conftest import LogIn, SetUp
 from tests.integration.storages import kept, storage
@@ -134,6 +134,8 @@ async def test_an_observation_that_goes_on_is_not_told_again_after_a_restart(
     entry = await set_up(own_recorder)
     assert value(hass, LAST) == "2026-11-23T10:01:00.000+00:00"
     coordinator_of(entry)._async_take(Observed(seen(1)))
+    # What began earlier and still lasts was told before the last was.
+    coordinator_of(entry)._async_take(Observed(seen(-60, "covered")))
     assert value(hass, LAST) == "2026-11-23T10:01:00.000+00:00"
     for number in range(2, MOST_REMEMBERED + 10):
         coordinator_of(entry)._async_take(Observed(seen(number)))
@@ -177,7 +179,7 @@ async def test_the_recorder_s_figures_are_the_disk_s(hass: HomeAssistant, entry:
     )
     coordinator_of(entry)._async_take(StorageChanged(full))
     figures = {
-        "sensor.birzai_free_space": "120.0",
+        "sensor.birzai_free_space": "123.0",
         "sensor.birzai_days_until_full": "3.5",
         "sensor.birzai_oldest_footage": NOW.isoformat(),
         "sensor.birzai_write_rate": "48.0",
@@ -207,6 +209,7 @@ async def test_cameras_that_are_not_recorded_are_named(hass: HomeAssistant, entr
     assert state is not None
     assert state.state == "2/4"
     assert (state.attributes["not_recording"], state.attributes["paused"]) == (["Pabirze, b"], ["Pabirze, c"])
+    assert (state.attributes["recording"], state.attributes["total"]) == (2, 4)
 
 
 async def test_a_camera_s_figures_are_there_for_who_wants_them(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -221,15 +224,46 @@ async def test_a_camera_s_figures_are_there_for_who_wants_them(hass: HomeAssista
     take(CameraChanged(camera("stotele", stream=numbers)))
     told = kept("stotele", 3) | {"oldest": NOW.isoformat(), "recorded_percent": 99.9}
     take(StorageChanged(storage(retention=[told])))
-    values = ["1500", "12.5", "-1.5", "99.9", NOW.isoformat()]
+    values = ["1540", "12.4", "-1.3", "99.9", NOW.isoformat()]
     assert [value(hass, f"sensor.{STOP}_{key}") for key in keys] == values
     changes = async_capture_events(hass, "state_changed")
-    take(CameraChanged(camera("stotele", stream=stream(bitrate_bps=1_549_000, frame_rate=12.6, clock_offset_s=-1.4))))
+    take(CameraChanged(camera("stotele", stream=stream(bitrate_bps=1_440_000, frame_rate=12.8, clock_offset_s=-0.9))))
     await hass.async_block_till_done()
     assert changes == [], "what only trembles is not written down"
     take(CameraChanged(camera("stotele", connection="unreachable", stream=None)))
     take(StorageChanged(storage(retention=[])))
     assert {value(hass, f"sensor.{STOP}_{key}") for key in keys} == {STATE_UNKNOWN}
+
+
+def test_a_figure_stays_until_it_differs_by_a_step_or_a_share() -> None:
+    figure = Figure(key="any", step=10, share=0.2)
+    assert [figure.steady(*values) for values in ((29, 20), (31, 20), (119, 100), (80, 100), (79, 100))] == [
+        20,
+        31,
+        100,
+        80,
+        79,
+    ]
+    assert (figure.steady(None, 20), figure.steady(20, None), figure.steady(NOW, NOW - HOUR)) == (None, 20, NOW)
+    assert Figure(key="any").steady(20.1, 20.0) == 20.1
+
+
+def test_the_oldest_footage_is_exact_until_days_are_deleted() -> None:
+    oldest = NOW + timedelta(minutes=1)
+    assert since(None, NOW) is None
+    assert since(oldest, NOW + DAY) == oldest
+    assert since(oldest, NOW + 2 * DAY) == NOW + HOUR
+    assert since(NOW, NOW + 2 * DAY) == NOW
+
+
+def test_a_full_disk_that_breathes_writes_nothing() -> None:
+    description = next(figure for figure in RECORDER_FIGURES if figure.key == "free_space")
+    shown: int | float | datetime | None = None
+    told = set()
+    for free in (20_049_000_000, 19_800_000_000, 20_500_000_000, 19_700_000_000):
+        shown = description.steady(description.of_storage(storage(free_bytes=free)), shown)
+        told.add(shown)
+    assert told == {20_000_000_000}
 
 
 def test_a_figure_is_a_multiple_of_its_unit() -> None:
