@@ -54,7 +54,7 @@ def async_mirror(hass: HomeAssistant, entry: ConfigEntry, recorder: Recorder) ->
         )
         wanted.add(place.id)
         for camera in recorder.cameras_in(eldership.id):
-            former = registry.async_get_device({camera_identifier(recorder, camera.id)})
+            former = registry.async_get_device_by_identifier(camera_identifier(recorder, camera.id), entry.entry_id)
             device = registry.async_get_or_create(
                 config_entry_id=entry.entry_id,
                 identifiers={camera_identifier(recorder, camera.id)},
