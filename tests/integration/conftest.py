@@ -111,8 +111,8 @@ def log_in(hass: HomeAssistant) -> LogIn:
     """Make an ordinary account, as an administrator makes it for a volunteer."""
 
     async def log_in(name: str) -> LoggedIn:
-        if not await hass.auth.async_get_users():
-            # The first account is the owner's, whatever its group.
+        if not any(user.is_owner for user in await hass.auth.async_get_users()):
+            # The first account of a person is the owner's, whatever its group.
             await hass.auth.async_create_user("Owner", group_ids=[GROUP_ID_ADMIN])
         user = await hass.auth.async_create_user(name, group_ids=[GROUP_ID_USER])
         refresh_token = await hass.auth.async_create_refresh_token(user, "http://127.0.0.1/")
