@@ -121,6 +121,17 @@ async def test_a_token_that_is_wrong_behind_a_new_certificate_can_be_put_right(
     assert (form["step_id"], form["errors"]) == ("certificate", {"base": "invalid_auth"})
 
 
+async def test_a_recorder_that_goes_away_before_its_certificate_was_seen_cannot_be_connected(
+    hass: HomeAssistant, recorder: Recorder, front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(_url: str) -> str:
+        raise CannotConnect("gone")
+
+    monkeypatch.setattr("custom_components.safe_community.config_flow.certificate_of", gone)
+    form = await connect(hass, front, recorder.token)
+    assert (form["step_id"], form["errors"]) == ("user", {"base": "cannot_connect"})
+
+
 async def test_the_address_may_change_and_the_accepted_certificate_stays_accepted(
     hass: HomeAssistant, recorder: Recorder, front: Front, own: Certificate
 ) -> None:

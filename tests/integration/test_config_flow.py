@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from homeassistant.config_entries import SOURCE_HASSIO, SOURCE_RECONFIGURE, SOURCE_USER, ConfigEntryState
+from homeassistant.config_entries import SOURCE_HASSIO, SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.safe_community.const import DOMAIN
-from tests.integration.conftest import LogIn, SetUp
-from tests.integration.world import member
+from tests.integration.conftest import SetUp
 from tests.world import Recorder
 
 
@@ -181,74 +179,3 @@ async def test_the_connection_can_be_changed_but_not_to_another_recorder(
         assert (done["type"], done["reason"]) == (FlowResultType.ABORT, reason)
         await hass.async_block_till_done()
     assert entry.data["url"] == recorder.url
-
-
-async def add_member(hass: HomeAssistant, entry: MockConfigEntry, answers: dict[str, Any]) -> Any:
-    form = await hass.config_entries.subentries.async_init((entry.entry_id, "member"), context={"source": SOURCE_USER})
-    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "user")
-    return await hass.config_entries.subentries.async_configure(form["flow_id"], answers)
-
-
-async def test_a_member_is_taken_in_and_changed(
-    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, log_in: LogIn
-) -> None:
-    person = await log_in("Ona")
-    entry = await set_up(recorder)
-    done = await add_member(
-        hass,
-        entry,
-        {
-            "name": " Ona  Petrauskienė ",
-            "role": "eldership_specialist",
-            "elderships": ["vabalninkas"],
-            "language": "lt",
-            "user_id": person.user.id,
-        },
-    )
-    assert (done["type"], done["title"]) == (FlowResultType.CREATE_ENTRY, "Ona Petrauskienė")
-    (subentry,) = entry.subentries.values()
-    assert subentry.data["user_id"] == person.user.id
-
-    form = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "member"), context={"source": SOURCE_RECONFIGURE, "subentry_id": subentry.subentry_id}
-    )
-    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "reconfigure")
-    changed = {"name": "Ona Kazlauskienė", "role": "volunteer", "elderships": [], "language": "lv"}
-    done = await hass.config_entries.subentries.async_configure(form["flow_id"], changed)
-    assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
-    (subentry,) = entry.subentries.values()
-    assert (subentry.title, dict(subentry.data)) == ("Ona Kazlauskienė", changed)
-    assert entry.state is ConfigEntryState.LOADED
-
-
-@pytest.mark.parametrize(
-    ("answers", "errors"),
-    [
-        ({"name": "  "}, {"name": "name_required"}),
-        ({"role": "eldership_specialist"}, {"elderships": "eldership_required"}),
-        ({"user_id": "{taken}"}, {"user_id": "account_taken"}),
-    ],
-)
-async def test_a_member_that_cannot_be_is_refused_with_a_reason(
-    hass: HomeAssistant,
-    recorder: Recorder,
-    set_up: SetUp,
-    log_in: LogIn,
-    answers: dict[str, str],
-    errors: dict[str, str],
-) -> None:
-    person = await log_in("Ona")
-    entry = await set_up(recorder, member("Ona", "volunteer", user_id=person.user.id))
-    answers = {key: value.format(taken=person.user.id) for key, value in answers.items()}
-    good = {"name": "Jonas", "role": "volunteer", "language": "lt", "elderships": []}
-    form = await add_member(hass, entry, good | answers)
-    assert (form["type"], form["errors"]) == (FlowResultType.FORM, errors)
-    done = await hass.config_entries.subentries.async_configure(form["flow_id"], good)
-    assert done["type"] is FlowResultType.CREATE_ENTRY
-
-
-async def test_members_wait_for_the_recorder(hass: HomeAssistant, recorder: Recorder, set_up: SetUp) -> None:
-    entry = await set_up(recorder)
-    await hass.config_entries.async_unload(entry.entry_id)
-    form = await hass.config_entries.subentries.async_init((entry.entry_id, "member"), context={"source": SOURCE_USER})
-    assert (form["type"], form["reason"]) == (FlowResultType.ABORT, "recorder_not_loaded")
