@@ -106,9 +106,9 @@ async def test_a_camera_that_goes_leaves_neither_device_nor_entity(
     assert {hass.states.get(one.entity_id) is not None for one in left} == {True}
     renamed = RecorderInfo(recorder_id=str(entry.unique_id), name="Rokiškis", version="2")
     coordinator_of(entry)._async_take(InfoChanged(renamed))
-    hub = dr.async_get(hass).async_get(hub.id)
-    assert hub is not None
-    assert (hub.name, hub.sw_version) == ("Rokiškis", "2")
+    called = dr.async_get(hass).async_get(hub.id)
+    assert isinstance(called, dr.DeviceEntry)
+    assert (called.name, called.sw_version) == ("Rokiškis", "2")
 
 
 async def test_a_storm_of_many_cameras_reaches_only_their_own_entities(
