@@ -110,7 +110,7 @@ def _look(installed: Path) -> list[Found]:
 def _outcome(shipped: Shipped, installed: Path, versions: list[str]) -> Outcome:
     try:
         text = installed.read_text("utf-8")
-    except FileNotFoundError:
+    except FileNotFoundError, NotADirectoryError:
         return Outcome.INSTALLED
     except OSError, ValueError:
         return Outcome.KEPT
@@ -127,10 +127,10 @@ def digest_of(text: str) -> str:
 def _says_the_same(shipped: Shipped, installed: Path) -> bool:
     """Say whether a file is ours in other words, as an import by its address writes it."""
     try:
-        data = AUTOMATION_BLUEPRINT_SCHEMA(load_yaml_dict(installed))
-    except HomeAssistantError, ValueError:
+        found = Blueprint(load_yaml_dict(installed), schema=AUTOMATION_BLUEPRINT_SCHEMA)
+    except HomeAssistantError:
         return False
-    return _without_source(data) == _without_source(shipped.data)
+    return _without_source(found.data) == _without_source(shipped.data)
 
 
 def _without_source(data: dict[str, Any]) -> dict[str, Any]:
