@@ -20,13 +20,15 @@ MEDIA: Final = "media-source://safe_community"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A camera to ask for, and the village around it."""
+    """A camera to ask for, and the village around it. The spare one may be paused: nobody looks at it."""
 
     hass: HomeAssistant
     entry_id: str
     eldership_id: str
+    eldership_device_id: str
     camera_id: str
     camera: str
+    spare: str
 
     @property
     def access_token(self) -> str:
@@ -58,11 +60,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What is asked for, by which right, and whether a refusal stands in the audit log."""
+    """What is asked for, by which right, and whether a refusal stands in the audit log, there with its eldership."""
 
     action: Action
     knock: Callable[[Person, Place], Awaitable[bool]]
     is_audited: bool = True
+    is_of_eldership: bool = True
 
 
 async def still(person: Person, place: Place) -> bool:
@@ -168,6 +171,41 @@ async def raise_incident(person: Person, place: Place) -> bool:
     return await person.call("safe_community.raise_incident", {"entity_id": place.camera, "kind": "other"})
 
 
+def with_footage(action: str, **more: str) -> Callable[[Person, Place], Awaitable[bool]]:
+    """An action with a range that ends before it begins: who may call it is told so, and nothing comes of it."""
+
+    async def ask(person: Person, place: Place) -> bool:
+        now = dt_util.now().replace(microsecond=0)
+        times = {"start": now.isoformat(), "end": (now - timedelta(minutes=1)).isoformat(), "reason": "a test"}
+        return await person.call(f"safe_community.{action}", {"entity_id": place.camera, **times, **more})
+
+    return ask
+
+
+async def release(person: Person, place: Place) -> bool:
+    return await person.call("safe_community.release_footage", {"lock_id": "none-of-ours", "reason": "a test"})
+
+
+async def test_alert(person: Person, place: Place) -> bool:
+    return await person.call("safe_community.test_alert", {"device_id": place.eldership_device_id})
+
+
+async def install_blueprints(person: Person, place: Place) -> bool:
+    return await person.call("safe_community.install_blueprints", {})
+
+
+def at_spare(action: str, **data: str) -> Callable[[Person, Place], Awaitable[bool]]:
+    async def ask(person: Person, place: Place) -> bool:
+        return await person.call(action, {"entity_id": place.spare, **data})
+
+    return ask
+
+
+async def switch_over_rest(person: Person, place: Place) -> bool:
+    data = {"entity_id": place.spare}
+    return person.let_in(await person.fetch("POST", "/api/services/switch/turn_on", json=data))
+
+
 async def raise_incident_over_rest(person: Person, place: Place) -> bool:
     data = {"entity_id": place.camera, "kind": "other"}
     return person.let_in(await person.fetch("POST", "/api/services/safe_community/raise_incident", json=data))
@@ -198,6 +236,21 @@ DOORS: Final[dict[str, Door]] = {
     "action camera.play_stream": Door(Action.LIVE, play_stream),
     "action safe_community.raise_incident": Door(Action.RESPOND, raise_incident),
     "action safe_community.raise_incident (REST)": Door(Action.RESPOND, raise_incident_over_rest),
+    "action safe_community.lock_footage": Door(Action.LOCK, with_footage("lock_footage")),
+    "action safe_community.release_footage": Door(Action.RELEASE, release, is_of_eldership=False),
+    "action safe_community.export_evidence": Door(
+        Action.EXPORT, with_footage("export_evidence", recipient="police", language="lt")
+    ),
+    "action safe_community.pause_recording": Door(
+        Action.PAUSE, at_spare("safe_community.pause_recording", reason="a test")
+    ),
+    "action safe_community.resume_recording": Door(Action.PAUSE, at_spare("safe_community.resume_recording")),
+    "action safe_community.test_alert": Door(Action.MANAGE, test_alert),
+    "action safe_community.install_blueprints": Door(Action.MANAGE, install_blueprints, is_of_eldership=False),
+    "action switch.turn_off": Door(Action.PAUSE, at_spare("switch.turn_off")),
+    "action switch.turn_on": Door(Action.PAUSE, at_spare("switch.turn_on")),
+    "action switch.turn_on (REST)": Door(Action.PAUSE, switch_over_rest),
+    "action switch.toggle": Door(Action.PAUSE, at_spare("switch.toggle")),
 }
 
 HLS: Final = "only who was let in at camera/stream knows the token"
