@@ -30,7 +30,7 @@ KINDS: Final = (
     "no_signal",
     "clock_wrong",
 )
-# Of one camera few last at the same time: one of each kind and zone.
+# Of one camera few last at the same time: one of each kind and zone. Those that are over are forgotten first.
 MOST_REMEMBERED: Final = 32
 
 
@@ -62,7 +62,7 @@ class ObservationEvent(CameraEntity, EventEntity):
     def __init__(self, coordinator: RecorderCoordinator, camera_id: str) -> None:
         super().__init__(coordinator, camera_id, "observation")
         self._attr_event_types = list(KINDS)
-        self._told: dict[str, None] = {}
+        self._told: dict[str, bool] = {}
         self._told_until: datetime | None = None
 
     @override
@@ -91,12 +91,13 @@ class ObservationEvent(CameraEntity, EventEntity):
         self.async_write_ha_state()
 
     def _is_newer(self, observation: Observation) -> bool:
-        if observation.id in self._told or (self._told_until is not None and observation.start <= self._told_until):
-            return False
-        self._told[observation.id] = None
-        while len(self._told) > MOST_REMEMBERED:
-            del self._told[next(iter(self._told))]
-        return True
+        before = self._told_until is not None and observation.start <= self._told_until
+        is_new = observation.id not in self._told and not before
+        self._told[observation.id] = observation.is_lasting
+        if len(self._told) > MOST_REMEMBERED:
+            over = (key for key, is_lasting in self._told.items() if not is_lasting)
+            del self._told[next(over, next(iter(self._told)))]
+        return is_new
 
 
 class IncidentEvent(EventEntity):

@@ -144,6 +144,19 @@ async def test_an_observation_that_goes_on_is_not_told_again_after_a_restart(
     assert state.attributes["observation"] == str(MOST_REMEMBERED + 9)
 
 
+async def test_what_lasts_is_not_told_again_however_much_happens_meanwhile(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    take = coordinator_of(entry)._async_take
+    take(Observed(seen(0, "covered")))
+    for number in range(1, MOST_REMEMBERED + 10):
+        take(Observed(seen(number, is_lasting=False)))
+    take(Observed(seen(0, "covered", is_lasting=False)))
+    state = hass.states.get(LAST)
+    assert state is not None
+    assert state.attributes["observation"] == str(MOST_REMEMBERED + 9)
+
+
 # --- tampering --------------------------------------------------------------------------------------------------------
 
 
