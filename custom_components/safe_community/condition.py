@@ -47,7 +47,7 @@ class _Being(EntityConditionBase):
 
     @override
     def entity_filter(self, entities: set[str]) -> set[str]:
-        return watched_in(self._hass, self._watched, entities, self._named)
+        return watched_in(self._hass, self._watched, self._named)
 
     @override
     def is_valid_state(self, entity_state: State) -> bool:

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
+from homeassistant.helpers.target import SelectedEntities, TargetSelection, async_extract_referenced_entity_ids
 
 from .const import DOMAIN
 from .data import SafeCommunityConfigEntry, loaded_entries
 from .devices import camera_of_device
 from .documents import RecorderCamera
+
+# A target's key since Home Assistant 2026.11.
+EXCLUDE: Final = "exclude"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +35,14 @@ def cameras_in(hass: HomeAssistant, target: dict[str, Any]) -> list[Target]:
     Areas, floors and labels mean the cameras in them, whatever else is there. Raises ServiceValidationError for an
     entity or a device that belongs to no camera, and if there is no camera at all.
     """
-    registry, selection = er.async_get(hass), TargetSelection(target)
-    referenced = async_extract_referenced_entity_ids(hass, selection, primary_entities_only=False)
-    cameras = dict(_cameras(hass))
-    found: set[str] = set()
-    for entity_id in sorted(referenced.referenced):
-        device_id = _device_of(registry.async_get(entity_id))
-        if device_id not in cameras:
+    registry, selection, cameras = er.async_get(hass), TargetSelection(target), dict(_cameras(hass))
+    for entity_id in sorted(selection.entity_ids):
+        if _device_of(registry.async_get(entity_id)) not in cameras:
             raise not_a_camera(entity_id)
-        found.add(device_id)
     for device_id in sorted(selection.device_ids):
-        below = cameras.keys() & with_what_is_below(hass, [device_id])
-        if not below:
+        if cameras.keys().isdisjoint(_with_what_is_below(hass, [device_id])):
             raise not_a_camera(device_id)
-        found |= below
-    indirect = {_device_of(registry.async_get(entity_id)) for entity_id in referenced.indirectly_referenced}
-    found |= cameras.keys() & indirect
+    found = (cameras.keys() & _devices_in(hass, target)) - _devices_in(hass, target.get(EXCLUDE, {}))
     if not found:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_cameras")
     targets = (cameras[device_id] for device_id in found)
@@ -54,7 +50,30 @@ def cameras_in(hass: HomeAssistant, target: dict[str, Any]) -> list[Target]:
 
 
 @callback
-def with_what_is_below(hass: HomeAssistant, device_ids: Iterable[str]) -> set[str]:
+def entities_in(hass: HomeAssistant, target: dict[str, Any]) -> set[str]:
+    """Return the entities that a target means, with those below its devices, and without what it excludes."""
+    return _entities(_extracted(hass, target)) - _entities(_extracted(hass, target.get(EXCLUDE, {})))
+
+
+def _devices_in(hass: HomeAssistant, target: dict[str, Any]) -> set[str | None]:
+    extracted, registry = _extracted(hass, target), er.async_get(hass)
+    return {_device_of(registry.async_get(entity_id)) for entity_id in _entities(extracted)} | {
+        *extracted.referenced_devices
+    }
+
+
+def _entities(extracted: SelectedEntities) -> set[str]:
+    return extracted.referenced | extracted.indirectly_referenced
+
+
+def _extracted(hass: HomeAssistant, target: dict[str, Any]) -> SelectedEntities:
+    """Return what Home Assistant finds in a target, but for what is excluded."""
+    expanded = {key: ids for key, ids in target.items() if key != EXCLUDE}
+    expanded[ATTR_DEVICE_ID] = sorted(_with_what_is_below(hass, TargetSelection(target).device_ids))
+    return async_extract_referenced_entity_ids(hass, TargetSelection(expanded), primary_entities_only=False)
+
+
+def _with_what_is_below(hass: HomeAssistant, device_ids: Iterable[str]) -> set[str]:
     """Return those devices that are ours, with what is connected via them: a recorder's elderships, their cameras."""
     ours = [device for entry in loaded_entries(hass) for device in _devices(hass, entry)]
     found: set[str] = set()

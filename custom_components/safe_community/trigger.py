@@ -61,7 +61,7 @@ class _Watching(EntityTriggerBase):
 
     @override
     def entity_filter(self, entities: set[str]) -> set[str]:
-        return watched_in(self._hass, self._watched, entities, self._target)
+        return watched_in(self._hass, self._watched, self._target)
 
     @override
     def is_valid_transition(self, from_state: State, to_state: State) -> bool:

@@ -8,11 +8,10 @@ import probatio
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.target import TargetSelection
 
 from .const import DOMAIN
 from .documents import Connection
-from .targets import with_what_is_below
+from .targets import entities_in
 
 CONF_KINDS: Final = "kinds"
 TAMPERING_KINDS: Final = ("covered", "defocused", "moved", "frozen", "dark", "blinded", "no_signal", "clock_wrong")
@@ -48,13 +47,10 @@ RETENTION: Final = Watched(Platform.BINARY_SENSOR, "retention_met")
 
 
 @callback
-def watched_in(hass: HomeAssistant, watched: Watched, entity_ids: Iterable[str], target: dict[str, Any]) -> set[str]:
-    """Return which entities are meant: those among `entity_ids`, and those of what is below the target's devices."""
+def watched_in(hass: HomeAssistant, watched: Watched, target: dict[str, Any]) -> set[str]:
+    """Return which of these entities a target means: also those below the devices that it names."""
     registry = er.async_get(hass)
-    found = {entity_id for entity_id in entity_ids if watched.fits(registry.async_get(entity_id))}
-    for device_id in with_what_is_below(hass, TargetSelection(target).device_ids):
-        found.update(one.entity_id for one in er.async_entries_for_device(registry, device_id) if watched.fits(one))
-    return found
+    return {entity_id for entity_id in entities_in(hass, target) if watched.fits(registry.async_get(entity_id))}
 
 
 def is_away(state: State) -> bool:

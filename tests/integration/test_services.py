@@ -14,9 +14,12 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.safe_community.access import NotPermitted
+from custom_components.safe_community.client import RecorderClient
 from custom_components.safe_community.const import DOMAIN
 from custom_components.safe_community.devices import eldership_identifier, recorder_identifier
 from custom_components.safe_community.documents import Connection
+from custom_components.safe_community.errors import RequestRefused
+from custom_components.safe_community.targets import cameras_in, entities_in
 from tests.integration.conftest import LogIn, SetUp
 from tests.integration.world import eventually, member, subentry
 from tests.world import Recorder
@@ -93,6 +96,7 @@ async def test_footage_is_locked_for_ninety_days_unless_said_otherwise(
         ({"end": "2999-01-01 00:00:00"}, "in the future"),
         ({"start": "2026-01-01 00:00:00"}, "too long"),
         ({"keep_until": "2020-01-01"}, "400 days"),
+        ({"start": "2026-09-01 00:00:00", "end": "2026-09-02 00:00:00"}, "past its days"),
     ],
 )
 async def test_what_cannot_be_locked_is_said_in_words(
@@ -188,6 +192,22 @@ async def test_an_area_stands_for_the_cameras_in_it(hass: HomeAssistant, entry: 
     assert await resumed(hass, area_id=area.id) == ["Autobusų stotelė"]
 
 
+async def test_what_is_excluded_is_left_alone(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Home Assistant 2026.11 lets people exclude; 2026.10 takes no such target in an action."""
+    recorder = entry.runtime_data.recorder
+    hub, pabirze = recorder_identifier(recorder), eldership_identifier(recorder, "pabirze")
+    target = {"device_id": device(hass, entry, hub)}
+
+    def left(**exclude: str) -> list[str]:
+        return [one.camera.id for one in cameras_in(hass, {**target, "exclude": exclude})]
+
+    assert left(entity_id=CAMERA) == ["aikste", "kapines"]
+    assert left(device_id=device(hass, entry, pabirze)) == ["stotele"]
+    motion = "binary_sensor.pabirze_kapines_motion"
+    assert motion in entities_in(hass, target)
+    assert motion not in entities_in(hass, {**target, "exclude": {"device_id": device(hass, entry, pabirze)}})
+
+
 async def test_what_belongs_to_no_camera_is_refused(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     lamp = er.async_get(hass).async_get_or_create("light", "other", "1")
     for target in (
@@ -260,3 +280,19 @@ async def test_a_recorder_that_is_away_is_said_to_be(
             await call(hass, name, data)
     with pytest.raises(HomeAssistantError, match="not done at: Autobusų stotelė"):
         await call(hass, "lock_footage", {"device_id": hub, "entity_id": OTHER, **minutes, "reason": "Fight"})
+
+
+async def test_what_a_recorder_refuses_otherwise_is_told_in_its_words(
+    hass: HomeAssistant, entry: MockConfigEntry, minutes: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The register that cannot be written takes a broken disk."""
+    (lock,) = (await call(hass, "lock_footage", {"entity_id": CAMERA, **minutes, "reason": "Fight"}))["locks"]
+
+    async def refuse(*asked: object) -> None:
+        raise RequestRefused(503, "lock_not_written", "the disk is read-only")
+
+    release = {"lock_id": lock["lock_id"], "reason": "Wrong night"}
+    for name in ("release", "lock_of"):
+        monkeypatch.setattr(RecorderClient, name, refuse)
+        with pytest.raises(HomeAssistantError, match="refuses: the disk is read-only"):
+            await call(hass, "release_footage", release)
