@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -91,7 +92,9 @@ async def test_a_request_that_comes_with_the_end_of_the_handshake_is_answered(tm
         writer.write(outgoing.read())
         answer = b""
         while b"https" not in answer:
-            incoming.write(await reader.read(1 << 16))
+            received = await reader.read(1 << 16)
+            assert received, "hung up without an answer"
+            incoming.write(received)
             with contextlib.suppress(ssl.SSLWantReadError):
                 answer += tls.read()
         assert answer.startswith(b"HTTP/1.1 200")
@@ -126,6 +129,7 @@ async def test_what_is_no_tls_is_let_go_at_once_and_nothing_stands_in_the_log(
             assert b"HTTP" not in await reader.read()
         writer.close()
         await until(lambda: enters(door))
+    gc.collect()
     assert caplog.messages == []
 
 
@@ -141,7 +145,9 @@ async def test_who_has_not_finished_the_handshake_counts_until_it_is_gone(tmp_pa
         asked[1].close()
 
 
-async def test_those_who_go_in_the_middle_of_the_handshake_leave_their_places(tmp_path: Path) -> None:
+async def test_those_who_go_in_the_middle_of_the_handshake_leave_their_places_and_nothing_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with asyncio.timeout(60), served(tmp_path, Connections(most=3)) as door:
         for _ in range(30):
             _, writer = await door.open_plainly()
@@ -149,3 +155,5 @@ async def test_those_who_go_in_the_middle_of_the_handshake_leave_their_places(tm
             writer.close()
         for _ in range(3):
             await until(lambda: enters(door))
+    gc.collect()
+    assert caplog.messages == []

@@ -95,7 +95,6 @@ class _Greeting(asyncio.Protocol):
         self._over = over
         self._task: asyncio.Task[None] | None = None
         self._early = b""
-        self._is_gone = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Nothing is read before TLS reads it."""
@@ -106,10 +105,6 @@ class _Greeting(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """The first request may come together with the end of the handshake."""
         self._early += data
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It may be over as soon as it began."""
-        self._is_gone = True
 
     async def _greet(self, transport: asyncio.Transport) -> None:
         try:
@@ -127,7 +122,7 @@ class _Greeting(asyncio.Protocol):
             return
         finally:
             self._over(self)
-        if encrypted is None or self._is_gone:
+        if encrypted is None:
             return
         successor = self._successor()
         encrypted.set_protocol(successor)
