@@ -176,7 +176,8 @@ RECORDER_FIGURES = (
         translation_key="lost_today",
         device_class=SensorDeviceClass.DURATION,
         native_unit_of_measurement=UnitOfTime.SECONDS,
-        state_class=SensorStateClass.TOTAL_INCREASING,
+        # Not one that only rises: it falls when a camera leaves the list.
+        state_class=SensorStateClass.MEASUREMENT,
         of_storage=lambda storage: storage.lost_today_s,
     ),
 )
