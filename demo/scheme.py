@@ -83,6 +83,7 @@ async def make_members(
             "elderships": at_home,
             "language": "lt",
             "user_id": user_ids[person.user],
+            "access": {"consent_date": (date.today() - timedelta(days=1)).isoformat()},  # noqa: DTZ011  a past day
         }
         if device_id := phones.get(f"demo-phone-{person.user}"):
             member["device_id"] = device_id

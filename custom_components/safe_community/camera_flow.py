@@ -188,6 +188,9 @@ class CameraFlow(OptionsFlow):
         accepted = self._entry.get(CONF_CERTIFICATE)
         if accepted is not None and filled.get(CONF_URL) == self._entry.get(CONF_URL):
             entry[CONF_CERTIFICATE] = accepted
+        elif CONF_URL in filled and CONF_CERTIFICATE in self._stored:
+            # It was accepted at the address that goes.
+            entry[CONF_CERTIFICATE] = None
         if self._camera_id is None:
             given = str(entry.get(CONF_ID) or slugify(str(entry.get(CONF_NAME, "")), separator="-"))
             entry[CONF_ID] = given
@@ -204,7 +207,7 @@ class CameraFlow(OptionsFlow):
         return await self._async_work("look", "looking", self._async_look, "looked")
 
     async def _async_look(self) -> None:
-        asked: dict[str, Any] = {key: self._entry[key] for key in PROBED if key in self._entry}
+        asked: dict[str, Any] = {key: self._entry[key] for key in PROBED if self._entry.get(key) is not None}
         if CONF_URL not in asked:
             asked["camera_id"] = self._camera_id
         self._found = await self._client.probe(asked, self._asker.actor())

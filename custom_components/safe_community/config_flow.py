@@ -111,7 +111,8 @@ class SafeCommunityConfigFlow(ConfigFlow, domain=DOMAIN):
         scheme = "https" if said.get("tls") == "1" else "http"
         url = str(URL.build(scheme=scheme, host=discovery_info.host, port=discovery_info.port))
         entry = await self.async_set_unique_id(str(said["id"]))
-        if entry is not None and entry.data[CONF_URL] != url and await self._async_is_the_same(entry, url):
+        # An entry of a recorder that somebody wants to hear nothing of has no address.
+        if entry is not None and entry.data.get(CONF_URL) != url and await self._async_is_the_same(entry, url):
             self._abort_if_unique_id_configured(updates={CONF_URL: url})
         self._abort_if_unique_id_configured()
         self._announced = {CONF_URL: url}

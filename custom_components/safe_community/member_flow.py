@@ -86,6 +86,8 @@ class MemberFlow(ConfigSubentryFlow):
         if (CONF_QUIET_FROM in data) != (CONF_QUIET_TO in data):
             errors["base"] = "quiet_hours_need_both"
         today = dt_util.now().date()
+        if data[CONF_ROLE] == Role.VOLUNTEER and CONF_CONSENT not in data:
+            errors["base"] = "consent_required"
         if CONF_CONSENT in data and date.fromisoformat(data[CONF_CONSENT]) > today:
             errors["base"] = "consent_in_the_future"
         if self.source == SOURCE_USER and CONF_EXPIRES in data and date.fromisoformat(data[CONF_EXPIRES]) < today:

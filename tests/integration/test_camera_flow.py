@@ -331,6 +331,22 @@ async def test_a_camera_s_own_certificate_is_shown_and_kept(
     assert CAMERA_PASSWORD not in admin.seen
 
 
+async def test_an_accepted_certificate_goes_with_its_address(
+    hass: HomeAssistant, entry: MockConfigEntry, own_recorder: Recorder, cameras: Cameras, rtsp: RtspCameras
+) -> None:
+    pinned: dict[str, Any] = cameras.entry("stotele", "Stotelė", VABALNINKAS) | {"certificate": "ignore"}
+    own_recorder.write_camera_file([pinned | {"url": "rtsps://127.0.0.1:9/"}])
+    entry_path = "/api/v1/cameras/stotele/entry"
+    await eventually(hass, lambda: "certificate" in own_recorder.ask(entry_path).json, "the recorder has read the file")
+    admin = Administrator(hass, entry)
+    await admin.open("edit_camera")
+    filled = suggested(await admin.answer({"camera": "stotele"}))
+    assert (await admin.answer({**filled, "url": rtsp.url("mokykla")}))["step_id"] == "found"
+    assert (await admin.choose("save"))["type"] is DONE
+    kept = stored(own_recorder, "stotele")
+    assert (kept["url"], "certificate" in kept) == (rtsp.url("mokykla"), False)
+
+
 async def test_without_a_camera_there_is_none_to_change(
     hass: HomeAssistant, entry: MockConfigEntry, own_recorder: Recorder
 ) -> None:

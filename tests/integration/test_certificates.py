@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from homeassistant.config_entries import (
+    SOURCE_IGNORE,
     SOURCE_RECONFIGURE,
     SOURCE_USER,
     SOURCE_ZEROCONF,
@@ -243,3 +244,11 @@ async def test_a_known_recorder_is_followed_if_it_shows_the_accepted_certificate
         assert entry.data["url"] == elsewhere.url
         assert state_of(entry) is ConfigEntryState.LOADED
         await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_recorder_that_somebody_ignores_stays_ignored(hass: HomeAssistant, recorder: Recorder) -> None:
+    ignored = {"unique_id": "ignored", "title": "Biržai"}
+    await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_IGNORE}, data=ignored)
+    for tls in "01":
+        done = await found(hass, announced("ignored", recorder.port, tls=tls))
+        assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "already_configured")

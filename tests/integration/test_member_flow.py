@@ -47,7 +47,7 @@ async def test_a_member_is_taken_in_and_changed(
         (entry.entry_id, "member"), context={"source": SOURCE_RECONFIGURE, "subentry_id": subentry.subentry_id}
     )
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "reconfigure")
-    changed = {"name": "Ona Kazlauskienė", "role": "volunteer", "elderships": [], "language": "lv"}
+    changed = {"name": "Ona Kazlauskienė", "role": "coordinator", "elderships": [], "language": "lv"}
     done = await hass.config_entries.subentries.async_configure(form["flow_id"], changed)
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     (subentry,) = entry.subentries.values()
@@ -74,7 +74,7 @@ async def test_a_member_that_cannot_be_is_refused_with_a_reason(
     person = await log_in("Ona")
     entry = await set_up(recorder, member("Ona", "volunteer", user_id=person.user.id))
     answers = {key: value.format(taken=person.user.id) for key, value in answers.items()}
-    good = {"name": "Jonas", "role": "volunteer", "language": "lt", "elderships": []}
+    good = {"name": "Jonas", "role": "coordinator", "language": "lt", "elderships": []}
     form = await add_member(hass, entry, good | answers)
     assert (form["type"], form["errors"]) == (FlowResultType.FORM, errors)
     done = await hass.config_entries.subentries.async_configure(form["flow_id"], good)
@@ -145,7 +145,7 @@ async def test_everything_about_a_member_is_kept_and_shown_again(
 async def test_what_is_emptied_is_gone_and_a_grant_that_is_over_may_stay_so(
     hass: HomeAssistant, recorder: Recorder, set_up: SetUp
 ) -> None:
-    old = member("Ona", "volunteer", consent_date=day(-400), grant_expires=day(-10), channels=["notify.gone"])
+    old = member("Ona", "coordinator", consent_date=day(-400), grant_expires=day(-10), channels=["notify.gone"])
     entry = await set_up(recorder, old)
     form = await change(hass, entry, "Ona")
     filled = suggested(form)
@@ -175,8 +175,21 @@ async def test_hours_and_days_that_cannot_be_are_refused(
     entry = await set_up(recorder)
     days = {"tomorrow": day(1), "yesterday": day(-1)}
     said = {name: {key: value.format(**days) for key, value in part.items()} for name, part in sections.items()}
-    good = {"name": "Jonas", "role": "volunteer", "language": "lt"}
+    good = {"name": "Jonas", "role": "coordinator", "language": "lt"}
     form = await add_member(hass, entry, good | said)
     assert (form["type"], form["errors"]) == (FlowResultType.FORM, {"base": error})
     done = await hass.config_entries.subentries.async_configure(form["flow_id"], good)
     assert done["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_volunteer_is_taken_in_with_a_consent_only(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
+) -> None:
+    entry = await set_up(recorder)
+    volunteer = {"name": "Jonas", "role": "volunteer", "language": "lt"}
+    form = await add_member(hass, entry, volunteer)
+    assert (form["type"], form["errors"]) == (FlowResultType.FORM, {"base": "consent_required"})
+    agreed = volunteer | {"access": {"consent_date": day(0)}}
+    done = await hass.config_entries.subentries.async_configure(form["flow_id"], agreed)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert [str(jonas.consent) for jonas in members_of(entry)] == [day(0)]
