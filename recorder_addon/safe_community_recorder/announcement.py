@@ -38,6 +38,16 @@ class Said:
     is_tls: bool
 
 
+def is_wanted(wanted: bool | None, address: str, *, in_app: bool) -> bool:
+    """Whether who listens at this address is announced: as it is wanted, and otherwise if others may reach it.
+
+    The app is not: the Supervisor tells Home Assistant of it, and the network does not reach it.
+    """
+    if in_app:
+        return False
+    return not ipaddress.ip_address(address).is_loopback if wanted is None else wanted
+
+
 def addresses_at(host: str) -> tuple[str, ...]:
     """The addresses at which the network reaches who listens there; none for a name."""
     try:

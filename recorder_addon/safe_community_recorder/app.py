@@ -1,7 +1,6 @@
 """The composition root: puts the recorder together and runs it until it is told to stop."""
 
 import asyncio
-import ipaddress
 import logging
 import os
 import signal
@@ -184,9 +183,10 @@ class Recorder:
             auditor.tell("recorder_started", RECORDER, version=__version__)
             background.append(asyncio.create_task(auditor.run(lambda: clock.is_set)))
             background.append(asyncio.create_task(self._watch_clock(clock, archive, fleet, auditor)))
-            if "SUPERVISOR_TOKEN" in os.environ:
+            in_app = "SUPERVISOR_TOKEN" in os.environ
+            if in_app:
                 background.append(asyncio.create_task(_announce(own, port)))
-            elif settings.announce or (settings.announce is None and not ipaddress.ip_address(host).is_loopback):
+            elif announcement.is_wanted(settings.announce, host, in_app=in_app):
 
                 def said() -> announcement.Said:
                     return announcement.Said(own.recorder_id, fleet.name, __version__, port, shown is not None)
