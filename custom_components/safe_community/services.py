@@ -9,7 +9,7 @@ from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv
 
-from .access import Action, async_require
+from .access import Action, async_caller_of, async_require, not_permitted
 from .asking import ATTR_REASON, WRITTEN, async_at_each, async_cameras_of
 from .blueprints import ATTR_OVERWRITE, async_install
 from .const import DOMAIN
@@ -87,7 +87,12 @@ async def _async_set_paused(call: ServiceCall, *, paused: bool) -> ServiceRespon
 
 
 async def _async_install_blueprints(call: ServiceCall) -> ServiceResponse:
-    for entry in loaded_entries(call.hass):
+    entries = loaded_entries(call.hass)
+    for entry in entries:
         await async_require(call.hass, entry, call.context, Action.MANAGE)
+    caller = await async_caller_of(call.hass, call.context)
+    # Without a recorder there are neither members nor an audit log.
+    if not entries and caller.asker.is_person and not (caller.user is not None and caller.user.is_admin):
+        raise not_permitted()
     outcome = await async_install(call.hass, overwrite=call.data[ATTR_OVERWRITE])
     return {name: [*paths] for name, paths in outcome.items()}

@@ -156,3 +156,16 @@ async def test_only_administrators_install(
     assert content(installed) is None
     await install(hass, Context(user_id=people["administrator"].user.id))
     assert content(installed) is not None
+
+
+async def test_without_a_recorder_only_home_assistant_s_administrators_install(
+    hass: HomeAssistant, log_in: LogIn, installed: Path
+) -> None:
+    person = await log_in("Ona")
+    for user_id in (person.user.id, "removed"):
+        with pytest.raises(NotPermitted):
+            await install(hass, Context(user_id=user_id))
+    assert content(installed) is None
+    (owner,) = (user for user in await hass.auth.async_get_users() if user.is_owner)
+    await install(hass, Context(user_id=owner.id))
+    assert content(installed) is not None
