@@ -1,14 +1,11 @@
 """How many rows the integration makes Home Assistant write into its database, for each camera and hour.
 
-    python -m benchmarks.household.rows [--minutes 20] [--quiet 3] [--busy 3]
-
 A real Home Assistant with its own recorder component and SQLite, a real recorder, simulated RTSP cameras: in front of
 the quiet ones nothing moves, in front of the busy ones somebody passes every minute. All entities are enabled, also
 those that a person has to enable, and counted apart. The baseline is what a hub would write that passes everything on:
 a row of states for each enabled entity whenever the recorder tells something of its camera (or of its disk).
 """
 
-import argparse
 import asyncio
 import contextlib
 import signal
@@ -114,7 +111,7 @@ def _recorder(directory: Path, cameras: Cameras) -> Iterator[Recorder]:
 async def _measure(
     folder: Path, recorder: Recorder, cameras: Cameras, seconds: float, say: Callable[[str], None]
 ) -> Rows:
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     home_assistant.write_configuration(folder, port)
     process = home_assistant.start(folder, folder / "start.log")
@@ -221,7 +218,8 @@ def _read(path: Path, begin: float, end: float, entities: tuple[Entity, ...], me
     return Rows((end - begin) / 3_600, entities, states, len(attributes), statistics, messages)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -256,20 +254,11 @@ def table(rows: Rows, quiet: Sequence[str], busy: Sequence[str]) -> list[str]:
     return lines
 
 
-def main() -> None:
+def report(minutes: float, quiet_count: int, busy_count: int) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--quiet", type=int, default=3)
-    parser.add_argument("--busy", type=int, default=3)
-    options = parser.parse_args()
-    rows = measure(options.minutes, options.quiet, options.busy)
-    quiet, busy = ids("q", options.quiet), ids("b", options.busy)
+    rows = measure(minutes, quiet_count, busy_count)
+    quiet, busy = ids("q", quiet_count), ids("b", busy_count)
     print(*table(rows, quiet, busy), "", sep="\n")
     print(f"new rows of attributes, of all entities: {rows.attributes / rows.hours:.1f} an hour")
     for entity_id, count in rows.states.most_common():
         print(f"{count / rows.hours:8.1f} {entity_id}")
-
-
-if __name__ == "__main__":
-    main()
