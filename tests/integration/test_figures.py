@@ -7,14 +7,11 @@ from typing import Any
 import pytest
 from homeassistant.components.event import ATTR_EVENT_TYPE
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import Context, HomeAssistant, State
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_capture_events,
-    mock_restore_cache_with_extra_data,
-)
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.safe_community.access import NotPermitted
 from custom_components.safe_community.coordinator import RecorderCoordinator
@@ -126,22 +123,23 @@ async def test_an_observation_is_told_once_when_it_begins(hass: HomeAssistant, e
 
 
 async def test_an_observation_that_goes_on_is_not_told_again_after_a_restart(
-    hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp
+    hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    stored = {"last_event_type": "motion", "last_event_attributes": {"observation": "1"}}
-    before = State(LAST, "2026-11-23T10:01:00.000+00:00")
-    mock_restore_cache_with_extra_data(hass, [(before, stored)])
-    entry = await set_up(own_recorder)
-    assert value(hass, LAST) == "2026-11-23T10:01:00.000+00:00"
-    coordinator_of(entry)._async_take(Observed(seen(1)))
+    began = dt_util.utcnow()
     # What began earlier and still lasts was told before the last was.
-    coordinator_of(entry)._async_take(Observed(seen(-60, "covered")))
-    assert value(hass, LAST) == "2026-11-23T10:01:00.000+00:00"
-    for number in range(2, MOST_REMEMBERED + 10):
-        coordinator_of(entry)._async_take(Observed(seen(number)))
+    lasting = seen(0, "covered", start=began - timedelta(days=1)), seen(1, start=began - timedelta(seconds=5))
+    for observation in lasting:
+        coordinator_of(entry)._async_take(Observed(observation))
+    told = value(hass, LAST)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    for observation in lasting:
+        coordinator_of(entry)._async_take(Observed(observation))
+    assert value(hass, LAST) == told
+    coordinator_of(entry)._async_take(Observed(seen(2, "dark", start=dt_util.utcnow())))
     state = hass.states.get(LAST)
     assert state is not None
-    assert state.attributes["observation"] == str(MOST_REMEMBERED + 9)
+    assert state.attributes[ATTR_EVENT_TYPE] == "dark"
 
 
 async def test_what_lasts_is_not_told_again_however_much_happens_meanwhile(
