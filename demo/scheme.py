@@ -83,7 +83,7 @@ async def make_members(
             "elderships": at_home,
             "language": "lt",
             "user_id": user_ids[person.user],
-            "access": {"consent_date": (date.today() - timedelta(days=1)).isoformat()},  # noqa: DTZ011  a past day
+            "access": {"consent_date": _yesterday().isoformat()},
         }
         if device_id := phones.get(f"demo-phone-{person.user}"):
             member["device_id"] = device_id
@@ -100,7 +100,7 @@ async def make_duty_rota(home_assistant: HomeAssistant, on_duty: Iterable[str]) 
             return any(state["entity_id"] == DUTY_CALENDAR for state in await home_assistant.command("get_states"))
 
         await until("the calendar", there)
-        yesterday = date.today() - timedelta(days=1)  # noqa: DTZ011  the rota's own days, wherever it is
+        yesterday = _yesterday()
         await home_assistant.command(
             "calendar/event/create",
             entity_id=DUTY_CALENDAR,
@@ -152,3 +152,7 @@ async def make_alerts(
 async def _entry_id(home_assistant: HomeAssistant, domain: str) -> str | None:
     entries = await home_assistant.command("config_entries/get", domain=domain)
     return entries[0]["entry_id"] if entries else None
+
+
+def _yesterday() -> date:
+    return date.today() - timedelta(days=1)  # noqa: DTZ011  the village's own days, wherever it is
