@@ -208,6 +208,7 @@ async def test_a_token_that_is_wrong_asks_for_a_new_one(hass: HomeAssistant, rec
     entry = await set_up(recorder)
     hass.config_entries.async_update_entry(entry, data={"url": recorder.url, "token": "wrong"})
     await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == ["reauth"]
 
