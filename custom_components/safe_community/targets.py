@@ -75,9 +75,11 @@ def _extracted(hass: HomeAssistant, target: dict[str, Any]) -> SelectedEntities:
 
 def _with_what_is_below(hass: HomeAssistant, device_ids: Iterable[str]) -> set[str]:
     """Return those devices that are ours, with what is connected via them: a recorder's elderships, their cameras."""
+    wanted, found = set(device_ids), set[str]()
+    if not wanted:
+        return found
     ours = [device for entry in loaded_entries(hass) for device in _devices(hass, entry)]
-    found: set[str] = set()
-    new = {device.id for device in ours}.intersection(device_ids)
+    new = {device.id for device in ours} & wanted
     while new:
         found |= new
         new = {device.id for device in ours if device.via_device_id in new} - found
