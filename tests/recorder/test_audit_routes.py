@@ -20,7 +20,14 @@ OPERATIONS = frozenset(
 )
 # By these nothing can be asked wrongly: they take nothing, and who has no token is in the log as unknown.
 TAKE_NOTHING = frozenset(
-    {"GET /health", "GET /openapi.json", "GET /api/v1/info", "GET /api/v1/cameras", "GET /api/v1/storage"}
+    {
+        "GET /health",
+        "GET /openapi.json",
+        "GET /api/v1/info",
+        "GET /api/v1/cameras",
+        "GET /api/v1/elderships",
+        "GET /api/v1/storage",
+    }
 )
 
 
@@ -100,6 +107,7 @@ def asked_rightly(recorder: Recorder, cameras: Cameras) -> Iterator[tuple[str, d
 
     entry = {"name": "New", "eldership": "pabirze", "url": cameras.url("school"), "paused": True}
     yield f"PUT {CAMERA}", {"camera_id": "new", "body": entry}
+    yield f"PATCH {CAMERA}", {"camera_id": "new", "body": {"paused": None, "name": "Newer"}}
     yield f"GET {CAMERA}", {"camera_id": "new"}
     yield f"DELETE {CAMERA}", {"camera_id": "new"}
     yield "POST /api/v1/probe", {"body": {"camera_id": "stop"}}
