@@ -6,9 +6,11 @@ from functools import partial
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN, CONF_URL, Platform
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
 from .client import RecorderClient
@@ -16,12 +18,16 @@ from .const import CONF_FINGERPRINT, DOMAIN, LOGGER, SUBENTRY_MEMBER
 from .coordinator import STRUCTURE, RecorderCoordinator
 from .data import SafeCommunityConfigEntry, SafeCommunityData
 from .devices import async_mirror
+from .errors import UnsupportedVersion
 from .incidents.desk import IncidentDesk
 from .incidents.register import IncidentRegister, async_forget
-from .issues import RecorderIssues
+from .issues import Board, MemberIssues, RecorderIssues
 from .members import CONF_ACCOUNT_NAME, CONF_USER_ID
+from .repairs import async_tell_of_blueprints
+from .rights import async_on_rights_changed
 from .services import async_setup_services
 from .traces import Traces
+from .troubles import of_version
 from .views import ClipView
 
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.CAMERA, Platform.EVENT, Platform.SENSOR, Platform.SWITCH]
@@ -33,6 +39,11 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register what does not depend on a recorder."""
     async_setup_services(hass)
     hass.http.register_view(ClipView(hass))
+
+    async def look_at_blueprints(hass: HomeAssistant) -> None:
+        await async_tell_of_blueprints(hass)
+
+    async_at_started(hass, look_at_blueprints)
     return True
 
 
@@ -41,7 +52,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry
     data = entry.data
     client = RecorderClient(async_get_clientsession(hass), data[CONF_URL], data[CONF_TOKEN], data.get(CONF_FINGERPRINT))
     coordinator = RecorderCoordinator(hass, entry, client)
-    await coordinator.async_config_entry_first_refresh()
+    versions = Board(hass, entry)
+    try:
+        await coordinator.async_config_entry_first_refresh()
+    except ConfigEntryError as error:
+        if isinstance(error.__cause__, UnsupportedVersion):
+            versions.async_show(of_version(entry.title, error.__cause__))
+        raise
+    versions.async_show(())
 
     register = IncidentRegister(hass, entry.entry_id)
     await register.async_load()
@@ -49,7 +67,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry
     traces = Traces(hass, client)
     entry.runtime_data = SafeCommunityData(client=client, coordinator=coordinator, desk=desk, traces=traces)
 
-    issues = RecorderIssues(hass, coordinator)
+    issues, members = RecorderIssues(hass, coordinator), MemberIssues(hass, entry)
 
     @callback
     def mirror() -> None:
@@ -61,6 +79,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry
     issues.async_tell()
     entry.async_on_unload(coordinator.async_add_listener(issues.async_tell))
     entry.async_on_unload(issues.async_withdraw)
+    members.async_look()
+    async_on_rights_changed(hass, entry, members.async_look)
+    entry.async_on_unload(members.async_withdraw)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
 
     desk.async_take_answers()

@@ -1,22 +1,94 @@
-"""Tells an administrator, among Home Assistant's repairs, what only a person can put right at the recorder."""
+"""Tells an administrator, among Home Assistant's repairs, what only a person can put right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
+from .camera_troubles import of_cameras
 from .const import DOMAIN
 from .coordinator import RecorderCoordinator
+from .errors import UnsupportedVersion
+from .member_troubles import of_members
+from .members import members_of
 from .storage import ClockStep, Storage
-from .troubles import FORECAST_ID, SETTLING_S, Settled, Trouble, of_camera_file, of_clock_step, of_disk, of_space
+from .troubles import (
+    FORECAST_ID,
+    SETTLING_S,
+    Settled,
+    Trouble,
+    of_camera_file,
+    of_clock_step,
+    of_disk,
+    of_space,
+    of_version,
+)
 
 CLOCK_STEP_TOLD_S: Final = 86_400
 # A clock that is set over and over shall not fill the page.
 MOST_CLOCK_STEPS: Final = 5
+
+
+class Board:
+    """Shows troubles of one entry, each for as long as it lasts."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        self._hass = hass
+        self._entry_id = entry.entry_id
+        self.told: dict[str, Trouble] = {}
+
+    @callback
+    def async_show(self, troubles: Iterable[Trouble]) -> None:
+        """Show these, and take back all others."""
+        found = {trouble.id: trouble for trouble in troubles}
+        for trouble in found.values():
+            if self.told.get(trouble.id) != trouble:
+                ir.async_create_issue(
+                    self._hass,
+                    DOMAIN,
+                    self._issue_id(trouble),
+                    data=None if trouble.fix is None else {**trouble.fix, "entry_id": self._entry_id},
+                    is_fixable=trouble.fix is not None,
+                    severity=trouble.severity,
+                    translation_key=trouble.translation_key,
+                    translation_placeholders=dict(trouble.placeholders),
+                )
+        for trouble in self.told.values():
+            if trouble.id not in found:
+                ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(trouble))
+        self.told = found
+
+    def _issue_id(self, trouble: Trouble) -> str:
+        return f"{trouble.id}_{self._entry_id}"
+
+
+class MemberIssues:
+    """Shows which members of one entry somebody has to look at."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._board = Board(hass, entry)
+
+    @callback
+    def async_look(self) -> None:
+        """Look again, soon."""
+        self._entry.async_create_background_task(self._hass, self._async_tell(), "safe_community members")
+
+    @callback
+    def async_withdraw(self) -> None:
+        """Take back what was told."""
+        self._board.async_show(())
+
+    async def _async_tell(self) -> None:
+        users = await self._hass.auth.async_get_users()
+        accounts = {user.id: user.name for user in users if user.is_active}
+        self._board.async_show(of_members(members_of(self._entry), accounts, dt_util.now().date()))
 
 
 class RecorderIssues:
@@ -25,7 +97,7 @@ class RecorderIssues:
     def __init__(self, hass: HomeAssistant, coordinator: RecorderCoordinator) -> None:
         self._hass = hass
         self._coordinator = coordinator
-        self._told: dict[str, Trouble] = {}
+        self._board = Board(hass, coordinator.config_entry)
         self._settled = Settled()
         self._look_again: Callable[[], None] | None = None
         self._measured: Storage | None = None
@@ -42,12 +114,14 @@ class RecorderIssues:
             self._begin_day(recorder.clock_step)
         if recorder.storage is not None:
             self._look_at(recorder.storage)
-        found = [*of_camera_file(recorder), *of_disk(recorder, self._settled)]
+        found = [*of_camera_file(recorder), *of_cameras(recorder), *of_disk(recorder, self._settled)]
+        if isinstance(self._coordinator.last_exception, UnsupportedVersion):
+            found += of_version(self._coordinator.name, self._coordinator.last_exception)
         if self._measured is not None:
-            found += of_space(recorder, self._measured, forecast_told=FORECAST_ID in self._told)
+            found += of_space(recorder, self._measured, forecast_told=FORECAST_ID in self._board.told)
         for step in self._steps:
             found += of_clock_step(recorder, step, dt_util.get_default_time_zone())
-        self._show({trouble.id: trouble for trouble in found})
+        self._board.async_show(found)
 
     @callback
     def async_withdraw(self) -> None:
@@ -56,7 +130,7 @@ class RecorderIssues:
         for stop in self._steps.values():
             stop()
         self._steps.clear()
-        self._show({})
+        self._board.async_show(())
 
     def _look_at(self, storage: Storage) -> None:
         now_s = self._hass.loop.time()
@@ -86,23 +160,3 @@ class RecorderIssues:
     @callback
     def _tell_again(self, _now: datetime) -> None:
         self.async_tell()
-
-    def _show(self, found: dict[str, Trouble]) -> None:
-        for trouble in found.values():
-            if self._told.get(trouble.id) != trouble:
-                ir.async_create_issue(
-                    self._hass,
-                    DOMAIN,
-                    self._issue_id(trouble),
-                    is_fixable=False,
-                    severity=trouble.severity,
-                    translation_key=trouble.translation_key,
-                    translation_placeholders=dict(trouble.placeholders),
-                )
-        for trouble in self._told.values():
-            if trouble.id not in found:
-                ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(trouble))
-        self._told = found
-
-    def _issue_id(self, trouble: Trouble) -> str:
-        return f"{trouble.id}_{self._coordinator.config_entry.entry_id}"

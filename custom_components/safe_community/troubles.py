@@ -9,6 +9,7 @@ from typing import Final
 from homeassistant.helpers.issue_registry import IssueSeverity
 
 from .coordinator import Recorder
+from .errors import API_VERSION, UnsupportedVersion
 from .storage import ClockStep, Storage, StorageState
 
 # A disk that takes a few seconds to come round loses nothing: it is neither told nor, once told, taken back so soon.
@@ -24,12 +25,16 @@ EARLIEST_S: Final = 1_577_836_800
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Something that a person has to know or to do. No other of the same recorder has its `id`."""
+    """Something that a person has to know or to do. No other of the same recorder has its `id`.
+
+    `fix` says which of the ways to put it right repairs.py goes, and for whom; None: a person has to.
+    """
 
     id: str
     translation_key: str
     placeholders: Mapping[str, str]
     severity: IssueSeverity = IssueSeverity.ERROR
+    fix: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,14 @@ def of_camera_file(recorder: Recorder) -> list[Trouble]:
         return []
     placeholders = {"recorder": recorder.info.name, "problem": problem}
     return [Trouble(id="camera_file_refused", translation_key="camera_file_refused", placeholders=placeholders)]
+
+
+def of_version(name: str, error: UnsupportedVersion) -> list[Trouble]:
+    """Return that the recorder and this integration do not fit together, and which of them is older."""
+    is_older = isinstance(error.found, int) and error.found < API_VERSION
+    key = "recorder_too_old" if is_older else "recorder_too_new"
+    placeholders = {"recorder": name, "found": str(error.found), "expected": str(API_VERSION)}
+    return [Trouble(id="recorder_version", translation_key=key, placeholders=placeholders)]
 
 
 def of_disk(recorder: Recorder, settled: Settled) -> list[Trouble]:
