@@ -27,7 +27,7 @@ from .repairs import async_tell_of_blueprints
 from .rights import async_on_rights_changed
 from .services import async_setup_services
 from .traces import Traces
-from .troubles import of_version
+from .troubles import VERSION_ID, of_version
 from .views import ClipView
 
 PLATFORMS = [Platform.BINARY_SENSOR, Platform.CAMERA, Platform.EVENT, Platform.SENSOR, Platform.SWITCH]
@@ -52,14 +52,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry
     data = entry.data
     client = RecorderClient(async_get_clientsession(hass), data[CONF_URL], data[CONF_TOKEN], data.get(CONF_FINGERPRINT))
     coordinator = RecorderCoordinator(hass, entry, client)
-    versions = Board(hass, entry)
+    board = Board(hass, entry)
     try:
         await coordinator.async_config_entry_first_refresh()
     except ConfigEntryError as error:
         if isinstance(error.__cause__, UnsupportedVersion):
-            versions.async_show(of_version(entry.title, error.__cause__))
+            board.async_show(of_version(entry.title, error.__cause__))
         raise
-    versions.async_show(())
+    board.async_forget(VERSION_ID)
 
     register = IncidentRegister(hass, entry.entry_id)
     await register.async_load()
@@ -124,5 +124,6 @@ async def async_unload_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntr
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Forget a recorder's incidents with it."""
+    """Forget a recorder's incidents with it, and what was told of it."""
+    Board(hass, entry).async_forget(VERSION_ID)
     await async_forget(hass, entry.entry_id)

@@ -63,6 +63,11 @@ class Board:
                 ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(trouble))
         self.told = found
 
+    @callback
+    def async_forget(self, trouble_id: str) -> None:
+        """Take back what an earlier set-up has told, if it has."""
+        ir.async_delete_issue(self._hass, DOMAIN, f"{trouble_id}_{self._entry_id}")
+
     def _issue_id(self, trouble: Trouble) -> str:
         return f"{trouble.id}_{self._entry_id}"
 

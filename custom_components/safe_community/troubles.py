@@ -17,6 +17,7 @@ SETTLING_S: Final = 10.0
 # The forecast is told below the first, and taken back only from the second on.
 FORECAST_DAYS, FORECAST_OVER_DAYS = 7.0, 8.0
 FORECAST_ID: Final = "space_forecast"
+VERSION_ID: Final = "recorder_version"
 # NTP moves clocks by less than that all the time, and nobody would find it in the footage.
 LEAST_CLOCK_STEP_S: Final = 2.0
 # Before 2020 the recorder takes its clock for one that was never set, and records nothing.
@@ -92,7 +93,7 @@ def of_version(name: str, error: UnsupportedVersion) -> list[Trouble]:
     is_older = isinstance(error.found, int) and error.found < API_VERSION
     key = "recorder_too_old" if is_older else "recorder_too_new"
     placeholders = {"recorder": name, "found": str(error.found), "expected": str(API_VERSION)}
-    return [Trouble(id="recorder_version", translation_key=key, placeholders=placeholders)]
+    return [Trouble(id=VERSION_ID, translation_key=key, placeholders=placeholders)]
 
 
 def of_disk(recorder: Recorder, settled: Settled) -> list[Trouble]:
