@@ -91,9 +91,8 @@ async def set_up(hass: HomeAssistant) -> AsyncGenerator[SetUp]:
             domain=DOMAIN,
             title=info.name,
             unique_id=info.recorder_id,
-            data={CONF_URL: recorder.url, CONF_TOKEN: recorder.token},
             subentries_data=members,
-            **{"minor_version": 2, **values},
+            **{"minor_version": 2, "data": {CONF_URL: recorder.url, CONF_TOKEN: recorder.token}, **values},
         )
         entry.add_to_hass(hass)
         await hass.config_entries.async_setup(entry.entry_id)
