@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 def self_made(directory: Path) -> tuple[ssl.SSLContext, str]:
     """The camera's side of TLS, and the fingerprint of its certificate as the camera file has it: sha256:…"""
     path = directory / "camera.pem"
-    certificate = _made(path)
+    certificate = make_certificate(path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     encoded = certificate.public_bytes(serialization.Encoding.DER)
@@ -25,14 +25,14 @@ def self_made(directory: Path) -> tuple[ssl.SSLContext, str]:
 def trusted_for(directory: Path, address: str) -> tuple[ssl.SSLContext, Path]:
     """TLS of a host with this IP address, and the file that makes whoever trusts it trust that host."""
     path = directory / f"{address}.pem"
-    _made(path, x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]))
+    make_certificate(path, x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context, path
 
 
-def _made(path: Path, *extensions: x509.ExtensionType) -> x509.Certificate:
-    """A certificate signed by itself; the file gets its key, too."""
+def make_certificate(path: Path, *extensions: x509.ExtensionType) -> x509.Certificate:
+    """Make a certificate for a day; the file gets its key, too."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
     now = datetime.now(UTC)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
@@ -13,6 +14,8 @@ from custom_components.safe_community.client import RecorderClient
 from custom_components.safe_community.coordinator import after
 from custom_components.safe_community.documents import CameraChanged, Connection, RecorderEvent, Snapshot
 from custom_components.safe_community.errors import CannotConnect
+from tests.integration.conftest import SetUp
+from tests.world import Recorder
 
 
 class Heard:
@@ -37,6 +40,18 @@ async def automation(hass: HomeAssistant, *conditions: dict[str, Any], trigger: 
     assert state is not None
     assert state.state == "on", state
     return Heard(async_capture_events(hass, "heard"))
+
+
+async def quiet(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> MockConfigEntry:
+    """Set up the cameras as they are; from then on they say only what a test says of them."""
+    monkeypatch.setattr(RecorderClient, "events", silence)
+    assert await async_setup_component(hass, "homeassistant", {})
+    entry = await set_up(recorder)
+    for camera_id in ("stotele", "kapines"):
+        await say(hass, entry, camera_id, motion=False, tampering=(), recording=True, connection=Connection.CONNECTED)
+    return entry
 
 
 async def say(hass: HomeAssistant, entry: MockConfigEntry, camera_id: str, **state: Any) -> None:

@@ -8,17 +8,15 @@ from homeassistant.helpers import condition
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
-from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.safe_community.client import RecorderClient
 from custom_components.safe_community.condition import CONDITIONS
 from custom_components.safe_community.const import DOMAIN
 from custom_components.safe_community.coordinator import after
 from custom_components.safe_community.devices import recorder_identifier
 from custom_components.safe_community.documents import Connection, StorageChanged
 from custom_components.safe_community.watched import TAMPERING_KINDS
-from tests.integration.automations import automation, connect, leave, say, silence
+from tests.integration.automations import automation, connect, leave, quiet, say
 from tests.integration.conftest import SetUp
 from tests.integration.storages import storage
 from tests.world import Recorder
@@ -32,12 +30,7 @@ async def entry(
     hass: HomeAssistant, recorder: Recorder, set_up: SetUp, monkeypatch: pytest.MonkeyPatch
 ) -> MockConfigEntry:
     """The cameras as they are, and from then on only what the tests say of them."""
-    monkeypatch.setattr(RecorderClient, "events", silence)
-    assert await async_setup_component(hass, "homeassistant", {})
-    entry = await set_up(recorder)
-    for camera_id in ("stotele", "kapines"):
-        await say(hass, entry, camera_id, motion=False, tampering=(), recording=True, connection=Connection.CONNECTED)
-    return entry
+    return await quiet(hass, recorder, set_up, monkeypatch)
 
 
 async def holds(hass: HomeAssistant, name: str, target: dict[str, Any], **options: Any) -> bool:

@@ -12,17 +12,15 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.trigger import async_get_all_descriptions, async_validate_trigger_config
-from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.safe_community.client import RecorderClient
 from custom_components.safe_community.const import DOMAIN
 from custom_components.safe_community.coordinator import after
 from custom_components.safe_community.devices import camera_identifier, eldership_identifier, recorder_identifier
 from custom_components.safe_community.documents import CameraRemoved, Connection, StorageChanged
 from custom_components.safe_community.trigger import TRIGGERS
 from custom_components.safe_community.watched import TAMPERING_KINDS
-from tests.integration.automations import Heard, automation, connect, leave, say, silence
+from tests.integration.automations import Heard, automation, connect, leave, quiet, say
 from tests.integration.conftest import SetUp
 from tests.integration.storages import kept, storage
 from tests.integration.world import eventually
@@ -39,12 +37,7 @@ async def entry(
     hass: HomeAssistant, recorder: Recorder, set_up: SetUp, monkeypatch: pytest.MonkeyPatch
 ) -> MockConfigEntry:
     """The cameras as they are, and from then on only what the tests say of them."""
-    monkeypatch.setattr(RecorderClient, "events", silence)
-    assert await async_setup_component(hass, "homeassistant", {})
-    entry = await set_up(recorder)
-    for camera_id in ("stotele", "kapines"):
-        await say(hass, entry, camera_id, motion=False, tampering=(), recording=True, connection=Connection.CONNECTED)
-    return entry
+    return await quiet(hass, recorder, set_up, monkeypatch)
 
 
 def device(hass: HomeAssistant, entry: MockConfigEntry, identifier: tuple[str, str]) -> str:

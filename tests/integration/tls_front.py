@@ -1,7 +1,6 @@
 """A recorder behind TLS: what comes in encrypted goes on to the real one as it is."""
 
 import asyncio
-import datetime
 import ssl
 import threading
 from collections.abc import Generator
@@ -11,9 +10,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import hashes
+
+from tests.cameras.certificate import make_certificate
 
 PREFIX = "sha256:"
 
@@ -28,25 +27,8 @@ class Certificate:
     @classmethod
     def make(cls, directory: Path, name: str) -> Certificate:
         """Make one, with its key in the same file."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.datetime.now(datetime.UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-            .sign(key, hashes.SHA256())
-        )
         path = directory / f"{name}.pem"
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+        certificate = make_certificate(path, x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]))
         return cls(path, PREFIX + certificate.fingerprint(hashes.SHA256()).hex())
 
 
