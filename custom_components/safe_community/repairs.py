@@ -10,11 +10,11 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from .blueprints import async_install, async_outdated
 from .const import DOMAIN
 from .member_flow import EXPIRES_AFTER, REVIEW_AFTER
 from .member_troubles import FIX, PROLONG, RELINK, REVIEWED
 from .members import CONF_ACCOUNT_NAME, CONF_EXPIRES, CONF_REVIEW, CONF_USER_ID
+from .shipped import async_install, async_outdated
 
 BLUEPRINTS: Final = "blueprints_outdated"
 

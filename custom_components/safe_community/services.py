@@ -11,12 +11,12 @@ from homeassistant.helpers import config_validation as cv
 
 from .access import Action, async_caller_of, async_require, not_permitted
 from .asking import ATTR_REASON, WRITTEN, async_at_each, async_cameras_of
-from .blueprints import ATTR_OVERWRITE, async_install
 from .const import DOMAIN
 from .data import loaded_entries
 from .drills import TEST_ALERT_SCHEMA, async_test_alert
 from .evidence import EXPORT_SCHEMA, LOCK_SCHEMA, RELEASE_SCHEMA, async_export, async_lock, async_release
 from .incidents.model import Kind
+from .shipped import ATTR_OVERWRITE, async_install
 from .targets import Target, cameras_in
 
 SERVICE_RAISE_INCIDENT: Final = "raise_incident"

@@ -14,7 +14,7 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 from pytest_homeassistant_custom_component.common import async_mock_service
 
-from custom_components.safe_community import blueprints
+from custom_components.safe_community import shipped
 from custom_components.safe_community.access import NotPermitted
 from custom_components.safe_community.const import DOMAIN
 from tests.integration.conftest import LogIn, SetUp
@@ -55,25 +55,25 @@ def content(file: Path) -> str | None:
 
 def former(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     """Let a text be one that was shipped before."""
-    versions = json.loads(blueprints.VERSIONS.read_text("utf-8"))
+    versions = json.loads(shipped.VERSIONS.read_text("utf-8"))
     versions[NIGHT].insert(0, sha256(text.encode()).hexdigest())
-    monkeypatch.setattr(blueprints, "VERSIONS", tmp_path / "versions.json")
-    blueprints.VERSIONS.write_text(json.dumps(versions), "utf-8")
+    monkeypatch.setattr(shipped, "VERSIONS", tmp_path / "versions.json")
+    shipped.VERSIONS.write_text(json.dumps(versions), "utf-8")
 
 
 def test_what_travels_is_what_the_repository_has() -> None:
     ours, source = (
-        {file.name: file.read_text("utf-8") for file in folder.iterdir()} for folder in (blueprints.FOLDER, SOURCE)
+        {file.name: file.read_text("utf-8") for file in folder.iterdir()} for folder in (shipped.FOLDER, SOURCE)
     )
     assert ours == source
 
 
 def test_every_text_that_was_shipped_is_remembered() -> None:
     """A blueprint was changed: append its new SHA-256 to blueprints/versions.json, and leave the former ones there."""
-    versions = json.loads(blueprints.VERSIONS.read_text("utf-8"))
-    shipped = {f"{DOMAIN}/{file.name}": file.read_text("utf-8") for file in blueprints.FOLDER.iterdir()}
+    versions = json.loads(shipped.VERSIONS.read_text("utf-8"))
+    texts = {f"{DOMAIN}/{file.name}": file.read_text("utf-8") for file in shipped.FOLDER.iterdir()}
     assert {path: digests[-1] for path, digests in versions.items()} == {
-        path: sha256(text.encode()).hexdigest() for path, text in shipped.items()
+        path: sha256(text.encode()).hexdigest() for path, text in texts.items()
     }
 
 
@@ -81,7 +81,7 @@ async def test_a_blueprint_is_installed_as_it_was_written(hass: HomeAssistant, i
     assert await install(hass) == NOTHING | {"installed": [NIGHT]}
     assert content(installed) == content(SOURCE / "motion_alert.yaml")
     assert await install(hass) == NOTHING | {"unchanged": [NIGHT]}
-    assert await blueprints.async_outdated(hass) == []
+    assert await shipped.async_outdated(hass) == []
 
 
 async def test_an_older_one_that_nobody_edited_is_updated_and_its_automations_reloaded(
@@ -90,11 +90,11 @@ async def test_an_older_one_that_nobody_edited_is_updated_and_its_automations_re
     reloads = async_mock_service(hass, "automation", "reload")
     put(installed, "# the first one\n")
     former(monkeypatch, tmp_path, "# the first one\n")
-    assert await blueprints.async_outdated(hass) == [NIGHT]
+    assert await shipped.async_outdated(hass) == [NIGHT]
     assert await install(hass) == NOTHING | {"updated": [NIGHT]}
     assert content(installed) == content(SOURCE / "motion_alert.yaml")
     assert len(reloads) == 1
-    assert await blueprints.async_outdated(hass) == []
+    assert await shipped.async_outdated(hass) == []
 
 
 async def test_an_older_one_is_updated_also_where_there_are_no_automations(
@@ -111,7 +111,7 @@ async def test_what_somebody_edited_is_kept_unless_it_is_to_be_overwritten(
     hass: HomeAssistant, installed: Path, text: str
 ) -> None:
     put(installed, text)
-    assert await blueprints.async_outdated(hass) == [], "nobody is to be nagged for ever"
+    assert await shipped.async_outdated(hass) == [], "nobody is to be nagged for ever"
     assert await install(hass) == NOTHING | {"kept": [NIGHT]}
     assert content(installed) == text
     assert await install(hass, overwrite=True) == NOTHING | {"updated": [NIGHT]}
@@ -130,7 +130,7 @@ async def test_one_change_of_a_number_is_an_edit(hass: HomeAssistant, installed:
 
 async def test_one_that_was_imported_by_its_address_is_the_same_one(hass: HomeAssistant, installed: Path) -> None:
     """Home Assistant's import writes it anew, without comments, and with the address that it came from."""
-    (ours,) = blueprints.FOLDER.glob("motion_alert.yaml")
+    (ours,) = shipped.FOLDER.glob("motion_alert.yaml")
     imported = Blueprint(load_yaml_dict(ours), expected_domain="automation", schema=AUTOMATION_BLUEPRINT_SCHEMA)
     imported.update_metadata(source_url="https://example.org/motion_alert.yaml")
     put(installed, imported.yaml())
