@@ -37,7 +37,6 @@ from .documents import (
 )
 from .errors import CannotConnect, NotARecorder, RecorderError, RequestRefused, UntrustedCertificate, WrongToken
 from .fields import format_time, parse_time
-from .storage import Storage
 from .tls import PREFIX, digest
 
 REQUEST_TIMEOUT: Final = ClientTimeout(total=15, sock_connect=5)
@@ -50,6 +49,8 @@ HEARTBEAT_S: Final = 30.0
 # A whole probe with its picture is some 100 kB, 400 days of a timeline with a gap each minute 50 MB.
 LARGEST_DOCUMENT_BYTES: Final = 64 << 20
 CONNECT_TIMEOUT_S: Final = 15.0
+PICTURE_MIME_TYPE: Final = "image/jpeg"
+PROBLEM_MIME_TYPE: Final = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +117,6 @@ class RecorderClient:
             document,
         )
 
-    async def storage(self) -> Storage:
-        """Ask how the disk is and what it keeps."""
-        return _read(Storage.parse, await self._json("GET", "storage"))
-
     async def elderships(self) -> tuple[Eldership, ...]:
         """List the elderships of the camera file, also those without a camera."""
         document = await self._json("GET", "elderships")
@@ -159,10 +156,6 @@ class RecorderClient:
         body = {"camera_id": camera_id, "reason": reason, **_range(start, end), "expires": format_time(expires)}
         return _read(Lock.parse, await self._json("POST", "locks", actor=actor, body=body))
 
-    async def locks(self) -> tuple[Lock, ...]:
-        """List the locks."""
-        return _read(lambda data: tuple(Lock.parse(one) for one in data["locks"]), await self._json("GET", "locks"))
-
     async def lock_of(self, lock_id: str) -> Lock:
         """Return one lock."""
         return _read(Lock.parse, await self._json("GET", f"locks/{quote(lock_id, safe='')}"))
@@ -185,15 +178,13 @@ class RecorderClient:
         }
         return _read(Export.parse, await self._json("POST", "exports", actor=actor, body=body))
 
-    async def export_state(self, number: str) -> Export:
-        """Say how far an evidence package is."""
-        return _read(Export.parse, await self._json("GET", f"exports/{quote(number, safe='')}"))
-
     async def snapshot(self, camera_id: str, width: int | None, actor: Actor) -> bytes:
         """Return a camera's newest picture as JPEG, for this person."""
         query = {} if width is None else {"width": str(width)}
         async with self._answer("GET", f"cameras/{camera_id}/snapshot.jpg", query, actor) as response:
-            return await response.read()
+            if response.content_type != PICTURE_MIME_TYPE:
+                raise NotARecorder(f"expected a picture, got {response.content_type}")
+            return await _whole(response)
 
     async def live_ticket(self, camera_id: str, actor: Actor) -> LiveTicket:
         """Get an address of a camera's live stream that expires, for players that cannot send a token."""
@@ -314,22 +305,26 @@ def _range(start: datetime, end: datetime) -> dict[str, str]:
     return {"start": format_time(start), "end": format_time(end)}
 
 
-async def _text(response: ClientResponse) -> str:
-    """Return the text of an answer that is not endless."""
-    text = bytearray()
+async def _whole(response: ClientResponse) -> bytes:
+    """Return the body of an answer that is not endless."""
+    body = bytearray()
     async for data in response.content.iter_any():
-        text += data
-        if len(text) > LARGEST_DOCUMENT_BYTES:
+        body += data
+        if len(body) > LARGEST_DOCUMENT_BYTES:
             raise NotARecorder("the answer does not end")
+    return bytes(body)
+
+
+async def _text(response: ClientResponse) -> str:
     try:
-        return text.decode()
+        return (await _whole(response)).decode()
     except UnicodeDecodeError as error:
         raise NotARecorder("expected UTF-8, got something else") from error
 
 
 async def refusal(response: ClientResponse) -> RecorderError:
     """Say what an answer of status 400 or more means."""
-    if response.content_type != "application/problem+json":
+    if response.content_type != PROBLEM_MIME_TYPE:
         return NotARecorder(f"expected the recorder's API, got {response.status} of type {response.content_type}")
     if response.status == 401:
         return WrongToken("the recorder does not know the token")

@@ -9,7 +9,7 @@ from homeassistant.components.http import KEY_HASS_USER, HomeAssistantView
 from homeassistant.core import HomeAssistant
 
 from .access import Action, Asker, user_permits
-from .client import refusal
+from .client import PROBLEM_MIME_TYPE, refusal
 from .const import DOMAIN, LOGGER
 from .data import loaded_entry
 from .errors import RequestRefused
@@ -28,14 +28,13 @@ TO_PERSON: Final = (
     hdrs.ETAG,
     hdrs.LAST_MODIFIED,
 )
-PASSED_ON: Final = frozenset(
-    {
-        HTTPStatus.OK,
-        HTTPStatus.PARTIAL_CONTENT,
-        HTTPStatus.NOT_MODIFIED,
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-    }
-)
+# What is passed on, and of which type it has to be: to a browser, a page of whoever answers would be Home Assistant's.
+PASSED_ON: Final = {
+    HTTPStatus.OK: CLIP_MIME_TYPE,
+    HTTPStatus.PARTIAL_CONTENT: CLIP_MIME_TYPE,
+    HTTPStatus.NOT_MODIFIED: None,
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: PROBLEM_MIME_TYPE,
+}
 REFUSED: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 
 
@@ -98,6 +97,9 @@ class ClipView(HomeAssistantView):
 async def _pass_on(request: web.Request, upstream: ClientResponse) -> web.StreamResponse:
     if upstream.status not in PASSED_ON:
         raise await _as_answer(upstream)
+    expected = PASSED_ON[HTTPStatus(upstream.status)]
+    if expected is not None and upstream.content_type != expected:
+        raise web.HTTPBadGateway(text=f"expected {expected}, got {upstream.content_type}")
     response = web.StreamResponse(
         status=upstream.status,
         headers={name: upstream.headers[name] for name in TO_PERSON if name in upstream.headers}

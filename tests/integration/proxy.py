@@ -32,6 +32,31 @@ class Mood(Enum):
     """Every piece waits a quarter of a second."""
     WRONG = auto()
     """JSON, but not as the interface describes it."""
+    LATIN = auto()
+    """JSON, but not in UTF-8."""
+    MUDDLED = auto()
+    """A problem document that is none."""
+
+
+def _answer(status: str, content_type: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+ANSWERS = {
+    Mood.CUT: b"HTTP/1.1 200 OK\r\nContent-",
+    Mood.GARBAGE: b"\x00\xff\x13garbage" * 50 + b"\r\n\r\n",
+    Mood.PRINTER: _answer("200 OK", "text/html", b"<html>a printer</html>"),
+    Mood.BROKEN: _answer("500 Internal Server Error", "text/plain", b"oh"),
+    Mood.UNAUTHORIZED: _answer(
+        "401 Unauthorized",
+        "application/problem+json",
+        b'{"type":"about:blank","title":"x","status":401,"detail":"x","code":"unauthorized"}',
+    ),
+    Mood.WRONG: _answer("200 OK", "application/json", b'{"cameras": 7, "info": []}'),
+    Mood.LATIN: _answer("200 OK", "application/json", '{"name": "Biržai"}'.encode("iso8859-13")),
+    Mood.MUDDLED: _answer("500 Internal Server Error", "application/problem+json", b"[oh"),
+}
 
 
 @dataclass(slots=True)
@@ -72,19 +97,6 @@ class Proxy:
         match self.mood:
             case Mood.SILENT:
                 await reader.read()
-            case Mood.CUT:
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-")
-            case Mood.GARBAGE:
-                writer.write(b"\x00\xff\x13garbage" * 50 + b"\r\n\r\n")
-            case Mood.PRINTER:
-                writer.write(_answer("200 OK", b"<html>a printer</html>", "text/html"))
-            case Mood.BROKEN:
-                writer.write(_answer("500 Internal Server Error", b"oh", "text/plain"))
-            case Mood.UNAUTHORIZED:
-                problem = b'{"type":"about:blank","title":"x","status":401,"detail":"x","code":"unauthorized"}'
-                writer.write(_answer("401 Unauthorized", problem, "application/problem+json"))
-            case Mood.WRONG:
-                writer.write(_answer("200 OK", b'{"cameras": 7, "info": []}', "application/json"))
             case Mood.REDIRECT:
                 target = f"http://127.0.0.1:{self.redirect_to}/"
                 writer.write(f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
@@ -93,7 +105,9 @@ class Proxy:
                 while True:
                     writer.write(b" " * 65_536)
                     await writer.drain()
-            case Mood.WELL | Mood.SLOW:
+            case mood if mood in ANSWERS:
+                writer.write(ANSWERS[mood])
+            case _:
                 await self._pass_on(head, reader, writer)
         with suppress(OSError):
             await writer.drain()
@@ -120,11 +134,6 @@ class Proxy:
                 await writer.drain()
             if swap:
                 writer.close()
-
-
-def _answer(status: str, body: bytes, content_type: str) -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
 
 
 @asynccontextmanager

@@ -3,21 +3,29 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
+from http import HTTPStatus
 from typing import Any
 
 import pytest
+from homeassistant.components.camera import async_get_image, async_request_stream
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.safe_community.const import DOMAIN
 from custom_components.safe_community.coordinator import RecorderCoordinator
+from custom_components.safe_community.local_time import HOUR
+from custom_components.safe_community.views import clip_url
 from tests.integration.conftest import SetUp
 from tests.integration.proxy import Mood, Proxy, proxy_before
-from tests.integration.world import eventually
+from tests.integration.world import VABALNINKAS, eventually
 from tests.world import Recorder
 
+SEEN = "camera.vabalninkas_autobusu_stotele"
 CAMERA = "binary_sensor.vabalninkas_autobusu_stotele_connection"
 
 
@@ -71,6 +79,7 @@ def state_of(entry: MockConfigEntry) -> ConfigEntryState:
 
 
 FAULTS = [mood for mood in Mood if mood not in {Mood.WELL, Mood.SLOW, Mood.UNAUTHORIZED}]
+ANSWERING = [mood for mood in FAULTS if mood is not Mood.SILENT]
 
 
 @pytest.mark.parametrize("mood", FAULTS, ids=lambda mood: mood.name.lower())
@@ -101,6 +110,53 @@ async def test_it_is_away_once_and_back_once(
     lines = said(caplog)
     assert (len(lines), lines[-1]) == (2, "Biržai is back"), lines
     assert recorder.token not in caplog.text
+
+
+@pytest.mark.parametrize("mood", FAULTS, ids=lambda mood: mood.name.lower())
+async def test_set_up_waits_until_it_is_well(
+    hass: HomeAssistant, entry: MockConfigEntry, proxy: Proxy, mood: Mood, caplog: pytest.LogCaptureFixture
+) -> None:
+    proxy.mood = mood
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert state_of(entry) is ConfigEntryState.SETUP_RETRY
+    assert entry.error_reason_translation_key == "cannot_reach_recorder"
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+    proxy.mood = Mood.WELL
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert state_of(entry) is ConfigEntryState.LOADED
+    await eventually(hass, is_there(hass), "the camera is connected")
+
+
+@pytest.mark.parametrize(
+    "mood", [mood for mood in FAULTS if mood is not Mood.SILENT], ids=lambda mood: mood.name.lower()
+)
+async def test_who_looks_meanwhile_hears_why_not(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    proxy: Proxy,
+    mood: Mood,
+    hass_client: ClientSessionGenerator,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    socket = await hass_ws_client(hass)
+    client = await hass_client()
+    # The event stream stays as it is: only what is asked now goes wrong.
+    proxy.mood = mood
+    with pytest.raises(HomeAssistantError) as failure:
+        await async_get_image(hass, SEEN)
+    assert failure.value.translation_key == "no_picture"
+    with pytest.raises(HomeAssistantError) as failure:
+        await async_request_stream(hass, SEEN, "hls")
+    assert failure.value.translation_key == "no_picture"
+
+    answer = await client.get(clip_url(entry.entry_id, "stotele", dt_util.utcnow() - HOUR, dt_util.utcnow()))
+    assert answer.status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
+
+    node = f"media-source://{DOMAIN}/{entry.entry_id}/{VABALNINKAS}/stotele"
+    await socket.send_json_auto_id({"type": "media_source/browse_media", "media_content_id": node})
+    refused = await socket.receive_json()
+    assert (refused["success"], refused["error"]["code"]) == (False, "browse_media_failed")
+    assert "cannot be reached" in refused["error"]["message"]
 
 
 async def test_a_lost_token_is_asked_for_once(

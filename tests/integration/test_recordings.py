@@ -270,7 +270,20 @@ async def test_the_day_on_which_the_clocks_go_back_shows_its_doubled_hour_twice(
 
 
 @pytest.mark.parametrize(
-    "place", ["nonsense/../etc", "no-such-entry", "{entry}/no-such-eldership", "{entry}/pabirze/x"]
+    "place",
+    [
+        "nonsense/../etc",
+        "no-such-entry",
+        "no-such-entry/pabirze",
+        "no-such-entry/pabirze/kapines",
+        "{entry}/no-such-eldership",
+        "{entry}/pabirze/x",
+        "{entry}/pabirze/kapines/2124-01-01",
+        "{entry}/pabirze/kapines/2124-01-01/21240101T000000Z",
+        "{entry}/pabirze/kapines/2026-11-21/20261121T220000Z/more",
+        "{entry}/pabirze/kapines/20261121",
+        "{entry}//kapines",
+    ],
 )
 async def test_places_that_are_not_there(
     hass: HomeAssistant, recorder: Recorder, set_up: SetUp, hass_ws_client: WebSocketGenerator, place: str

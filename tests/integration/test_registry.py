@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
-from tests.integration.conftest import SetUp
+from custom_components.safe_community.members import members_of
+from tests.integration.conftest import LogIn, SetUp
+from tests.integration.world import member
 from tests.world import Recorder
 
 
@@ -91,3 +94,25 @@ async def test_an_entity_that_is_no_more_goes_with_the_update(
     assert registry.async_get(old.entity_id) is None
     assert entry.minor_version == 2
     assert registry.async_get("switch.vabalninkas_autobusu_stotele_recording") is not None
+
+
+async def test_a_member_of_before_keeps_its_account_with_the_update(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, log_in: LogIn
+) -> None:
+    account = (await log_in("Rasa")).user
+    formerly = member("Rasa Petrauskienė", "volunteer", user_id=account.id)
+    del formerly["data"]["account_name"]  # type: ignore[attr-defined]
+    gone = member("Jonas", "volunteer", user_id="gone", account_name="Jonas")
+    entry = await set_up(recorder, formerly, gone, member("Ona", "volunteer"), minor_version=1)
+    assert {one.name: one.account_name for one in members_of(entry)} == {
+        "Rasa Petrauskienė": "Rasa",
+        "Jonas": "Jonas",
+        "Ona": None,
+    }
+
+
+async def test_an_entry_of_a_later_version_is_left_alone(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
+) -> None:
+    entry = await set_up(recorder, version=2, minor_version=1)
+    assert entry.state is ConfigEntryState.MIGRATION_ERROR
