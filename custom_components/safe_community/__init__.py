@@ -3,7 +3,6 @@
 import asyncio
 from functools import partial
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN, CONF_URL, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError
@@ -98,7 +97,7 @@ def _async_listened(hass: HomeAssistant, entry: SafeCommunityConfigEntry, task: 
         hass.config_entries.async_schedule_reload(entry.entry_id)
 
 
-async def async_migrate_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+async def async_migrate_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry) -> bool:
     """Bring an entry of an earlier version up to date; one of a later major version is left alone."""
     if entry.version > 1:
         return False
@@ -123,7 +122,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntr
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
-async def async_remove_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
+async def async_remove_entry(hass: HomeAssistant, entry: SafeCommunityConfigEntry) -> None:
     """Forget a recorder's incidents with it, and what was told of it."""
     Board(hass, entry).async_forget(VERSION_ID)
     await async_forget(hass, entry.entry_id)

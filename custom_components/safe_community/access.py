@@ -10,7 +10,6 @@ from aiohttp import web
 from homeassistant.auth.models import User
 from homeassistant.components import websocket_api
 from homeassistant.components.http import KEY_HASS_USER
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.http import current_request
@@ -99,7 +98,7 @@ def permits(
     return member is not None and member.account_name == account_name and grants(member, action, eldership_id, today)
 
 
-def user_permits(entry: ConfigEntry, user: User, action: Action, eldership_id: str | None) -> bool:
+def user_permits(entry: SafeCommunityConfigEntry, user: User, action: Action, eldership_id: str | None) -> bool:
     """Say whether a Home Assistant user may do something in an eldership."""
     return user.is_active and permits(
         member_with_account(entry, user.id),
@@ -152,7 +151,7 @@ class Caller:
     asker: Asker
     user: User | None = None
 
-    def may(self, entry: ConfigEntry, action: Action, eldership_id: str | None) -> bool:
+    def may(self, entry: SafeCommunityConfigEntry, action: Action, eldership_id: str | None) -> bool:
         """Say whether this is allowed: to Home Assistant itself all is, to a person without a user nothing."""
         if not self.asker.is_person:
             return True

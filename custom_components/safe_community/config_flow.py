@@ -7,7 +7,6 @@ import probatio
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
-    ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
@@ -24,6 +23,7 @@ from yarl import URL
 from .camera_flow import CameraFlow
 from .client import RecorderClient, normalise_url
 from .const import CONF_FINGERPRINT, DOMAIN, SUBENTRY_MEMBER
+from .data import SafeCommunityConfigEntry
 from .documents import RecorderInfo
 from .errors import CannotConnect, RecorderError, UnsupportedVersion, UntrustedCertificate, WrongToken
 from .member_flow import MemberFlow
@@ -61,13 +61,15 @@ class SafeCommunityConfigFlow(ConfigFlow, domain=DOMAIN):
     @classmethod
     @callback
     @override
-    def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+    def async_get_supported_subentry_types(
+        cls, config_entry: SafeCommunityConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
         return {SUBENTRY_MEMBER: MemberFlow}
 
     @staticmethod
     @callback
     @override
-    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+    def async_get_options_flow(config_entry: SafeCommunityConfigEntry) -> OptionsFlow:
         return CameraFlow()
 
     @override
@@ -225,7 +227,7 @@ class SafeCommunityConfigFlow(ConfigFlow, domain=DOMAIN):
         self._abort_if_unique_id_configured(updates=data)
         return self.async_create_entry(title=info.name, data=data)
 
-    async def _async_is_the_same(self, entry: ConfigEntry, url: str) -> bool:
+    async def _async_is_the_same(self, entry: SafeCommunityConfigEntry, url: str) -> bool:
         accepted = entry.data.get(CONF_FINGERPRINT)
         if accepted is None or URL(url).scheme != "https":
             return False

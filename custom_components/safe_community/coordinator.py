@@ -5,9 +5,8 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Final, override
+from typing import TYPE_CHECKING, Final, override
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
@@ -30,6 +29,9 @@ from .documents import (
 )
 from .errors import RecorderError, UnsupportedVersion, UntrustedCertificate, WrongToken
 from .storage import ClockStep, Storage
+
+if TYPE_CHECKING:
+    from .data import SafeCommunityConfigEntry
 
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 30.0
@@ -116,9 +118,9 @@ class RecorderCoordinator(DataUpdateCoordinator[Recorder]):
     it is called at every change. All are called when the recorder goes and when it comes back.
     """
 
-    config_entry: ConfigEntry
+    config_entry: SafeCommunityConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, client: RecorderClient) -> None:
+    def __init__(self, hass: HomeAssistant, entry: SafeCommunityConfigEntry, client: RecorderClient) -> None:
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, always_update=False)
         self.client = client
         self._changed: frozenset[str] | None = None

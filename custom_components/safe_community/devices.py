@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType
 
 from .const import DOMAIN
 from .coordinator import Recorder
+from .data import SafeCommunityConfigEntry
 from .documents import RecorderCamera
 
 MANUFACTURER: Final = "Safe Community"
@@ -30,7 +30,7 @@ def camera_identifier(recorder: Recorder, camera_id: str) -> tuple[str, str]:
 
 
 @callback
-def async_mirror(hass: HomeAssistant, entry: ConfigEntry, recorder: Recorder) -> None:
+def async_mirror(hass: HomeAssistant, entry: SafeCommunityConfigEntry, recorder: Recorder) -> None:
     """Create, rename and remove devices until the registry shows what the recorder has."""
     registry = dr.async_get(hass)
     hub = registry.async_get_or_create(

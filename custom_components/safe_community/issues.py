@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
@@ -13,6 +12,7 @@ from homeassistant.util import dt as dt_util
 from .camera_troubles import of_cameras
 from .const import DOMAIN
 from .coordinator import RecorderCoordinator
+from .data import SafeCommunityConfigEntry
 from .errors import UnsupportedVersion
 from .member_troubles import of_members
 from .members import members_of
@@ -37,7 +37,7 @@ MOST_CLOCK_STEPS: Final = 5
 class Board:
     """Shows troubles of one entry, each for as long as it lasts."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: SafeCommunityConfigEntry) -> None:
         self._hass = hass
         self._entry_id = entry.entry_id
         self.told: dict[str, Trouble] = {}
@@ -75,7 +75,7 @@ class Board:
 class MemberIssues:
     """Shows which members of one entry somebody has to look at."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: SafeCommunityConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
         self._board = Board(hass, entry)

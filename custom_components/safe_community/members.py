@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_DEVICE_ID, CONF_LANGUAGE, CONF_NAME
 
 from .const import LANGUAGES, SUBENTRY_MEMBER
 from .fields import known
+
+if TYPE_CHECKING:
+    from .data import SafeCommunityConfigEntry
 
 CONF_ROLE: Final = "role"
 CONF_ELDERSHIPS: Final = "elderships"
@@ -87,7 +89,7 @@ class Member:
         return self.expires is None or today <= self.expires
 
 
-def members_of(entry: ConfigEntry) -> tuple[Member, ...]:
+def members_of(entry: SafeCommunityConfigEntry) -> tuple[Member, ...]:
     """Return all members of a recorder's scheme, by name."""
     members = (
         Member.parse(subentry.subentry_id, subentry.data) for subentry in entry.get_subentries_of_type(SUBENTRY_MEMBER)
@@ -95,7 +97,7 @@ def members_of(entry: ConfigEntry) -> tuple[Member, ...]:
     return tuple(sorted(members, key=lambda member: (member.name, member.id)))
 
 
-def member_with_account(entry: ConfigEntry, user_id: str) -> Member | None:
+def member_with_account(entry: SafeCommunityConfigEntry, user_id: str) -> Member | None:
     """Return the member who logs in with a Home Assistant account; None also if two claim it."""
     claiming = [
         subentry

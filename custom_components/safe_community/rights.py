@@ -8,9 +8,11 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_time_change
 
+from .data import SafeCommunityConfigEntry
+
 
 @callback
-def async_on_rights_changed(hass: HomeAssistant, entry: ConfigEntry, look: Callable[[], None]) -> None:
+def async_on_rights_changed(hass: HomeAssistant, entry: SafeCommunityConfigEntry, look: Callable[[], None]) -> None:
     """Call `look` whenever a member or an account was changed, and when a day, and so perhaps a grant, is over."""
 
     @callback

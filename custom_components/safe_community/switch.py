@@ -15,7 +15,8 @@ from .documents import Connection
 from .entity import CameraEntity, async_add_as_they_come
 from .errors import RecorderError
 
-PARALLEL_UPDATES = 0
+# Each change is written into the recorder's one camera file.
+PARALLEL_UPDATES = 1
 
 
 async def async_setup_entry(

@@ -4,10 +4,9 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components import calendar
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
@@ -19,6 +18,9 @@ from .dispatch import alert_message, async_send, async_texts, parse_action_id, u
 from .duty import in_order_of_asking
 from .model import Alert, Answer, Incident, Kind, StepRefused, alerted, answered
 from .register import IncidentRegister
+
+if TYPE_CHECKING:
+    from ..data import SafeCommunityConfigEntry
 
 EVENT_ANSWER: Final = "mobile_app_notification_action"
 SECRET_BYTES: Final = 16
@@ -35,7 +37,7 @@ class Report:
 class IncidentDesk:
     """The one place through which a recorder's incidents go."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, register: IncidentRegister) -> None:
+    def __init__(self, hass: HomeAssistant, entry: SafeCommunityConfigEntry, register: IncidentRegister) -> None:
         self._hass = hass
         self._entry = entry
         self.register = register
