@@ -248,11 +248,11 @@ def test_every_text_says_all_that_it_is_given(language: str) -> None:
         assert placeholders(description) == trouble.placeholders.keys()
 
 
-def test_the_documentation_lists_every_repair_with_its_severity() -> None:
+def test_the_documentation_lists_every_trouble_with_its_severity() -> None:
+    # That it lists all other repairs, too: test_quality_scale.py.
     section = (ROOT / "docs/integration.md").read_text().partition("## Repairs")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
-    listed = {(title, severity) for title, _, severity in rows[2:]}
-    assert listed == {
+    listed = {(row[0], row[-1]) for row in rows[2:]}
+    assert listed >= {
         (texts("en")[f"issues.{trouble.translation_key}.title"], trouble.severity.value) for trouble in every_trouble()
     }
-    assert len(rows[2:]) == len(listed) == len({trouble.id for trouble in every_trouble()})
