@@ -115,11 +115,3 @@ async def test_home_assistant_takes_manifest_actions_and_icons(hass: HomeAssista
     assert set(load_yaml_dict(str(INTEGRATION / "services.yaml"))) == set(hass.services.async_services()[DOMAIN])
     icons = await async_get_icons(hass, "services", {DOMAIN})
     assert icons[DOMAIN]["raise_incident"] == {"service": "mdi:bullhorn"}
-
-
-def test_the_quality_scale_names_only_files_that_are_there() -> None:
-    rules = load_yaml_dict(str(INTEGRATION / "quality_scale.yaml"))["rules"]
-    for rule, value in rules.items():
-        status = value if isinstance(value, str) else value["status"]
-        assert status in ("done", "todo", "exempt"), rule
-        assert status != "exempt" or value["comment"], rule
