@@ -106,11 +106,13 @@ def load(cameras: int, recorders: int, rounds: int) -> None:
         with village(folder, cameras, recorders) as started:
             # Once before, for the compiled files and to count the entities.
             warm = run("ours", folder / "warm", started, [{} for _ in started])["entities"]
-            counts = [{name: number // recorders for name, number in warm.items()} for _ in started]
+            entities = sum(warm.values())
+            counts = [{name: -(-number // recorders) for name, number in warm.items()} for _ in started]
             for number in range(rounds):
                 for name in CONTESTANTS:
-                    outcomes[name].append(run(name, folder / f"{name}-{number}", started, counts))
-    entities = sum(warm.values())
+                    outcome = run(name, folder / f"{name}-{number}", started, counts)
+                    assert name == "nothing" or sum(outcome["entities"].values()) >= entities, f"{name} is not set up"
+                    outcomes[name].append(outcome)
     print(f"{cameras} cameras at {recorders} recorders, {entities} entities; medians of {rounds} rounds (least–most)\n")
     print(*table(outcomes), sep="\n")
 
