@@ -5,11 +5,10 @@ from typing import Any, override
 from homeassistant.components.switch import SwitchEntity
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .access import Action, async_require_of_caller
-from .const import DOMAIN
+from .asking import explained
 from .data import SafeCommunityConfigEntry
 from .documents import Connection
 from .entity import CameraEntity, async_add_as_they_come
@@ -60,9 +59,5 @@ class RecordingSwitch(CameraEntity, SwitchEntity):
         try:
             camera = await data.client.change_camera(self._camera_id, {"paused": paused}, asker.actor())
         except RecorderError as error:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="cannot_reach_recorder",
-                translation_placeholders={"reason": str(error)},
-            ) from error
+            raise explained(error) from error
         data.coordinator.async_changed(camera)

@@ -98,7 +98,7 @@ async def test_a_recorder_that_cannot_pause_is_an_error_and_the_switch_stays(
     hass: HomeAssistant, entry: MockConfigEntry, own_recorder: Recorder
 ) -> None:
     own_recorder.camera_file.write_text("version: 1\nname: [")
-    with pytest.raises(HomeAssistantError, match="The recorder"):
+    with pytest.raises(HomeAssistantError, match="The recorder refuses"):
         await turn(hass, "turn_off")
     assert value(hass, SWITCH) == "on"
 

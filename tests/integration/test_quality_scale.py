@@ -381,6 +381,10 @@ def test_every_error_can_be_translated() -> None:
     assert seen > 15
 
 
+def test_no_icon_stands_in_the_code() -> None:
+    assert [path.name for path in CODE if "mdi:" in path.read_text("utf-8")] == []
+
+
 @pytest.mark.parametrize(
     ("file", "of_it"), [("services", "service"), ("triggers", "trigger"), ("conditions", "condition")]
 )
