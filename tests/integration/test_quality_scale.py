@@ -20,6 +20,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
@@ -30,9 +31,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.safe_community import PLATFORMS
 from custom_components.safe_community.camera_troubles import KINDS
-from custom_components.safe_community.const import DOMAIN
+from custom_components.safe_community.const import DOMAIN, LANGUAGES
 from tests.integration.conftest import SetUp
-from tests.integration.test_texts import CODE, INTEGRATION
+from tests.integration.test_texts import CODE, INTEGRATION, texts
 from tests.integration.world import member
 from tests.world import Recorder
 
@@ -478,7 +479,7 @@ async def test_the_guide_lists_every_entity_and_whether_it_is_on(
 class Form:
     """A form as a person meets it: its texts, and the fields that it really has, in sections by their names."""
 
-    texts: Mapping[str, Any]
+    said: Mapping[str, Any]
     fields: dict[str, set[str]]
 
     @classmethod
@@ -543,20 +544,20 @@ async def test_every_field_of_every_form_has_a_label_and_an_explanation(
             ("config_subentries.member", ENGLISH["config_subentries"]["member"]["step"]),
             ("options", ENGLISH["options"]["step"]),
         )
-        for step, texts in steps.items()
-        if "data" in texts
+        for step, said in steps.items()
+        if "data" in said
     }
     assert found.keys() == described
     for name, form in found.items():
         for part, fields in form.fields.items():
-            texts = form.texts["sections"][part] if part else form.texts
-            assert texts["data"].keys() == fields, f"{name} {part}"
-            assert texts["data_description"].keys() == fields, f"{name} {part}"
-        assert form.texts.get("sections", {}).keys() == form.fields.keys() - {""}, name
+            said = form.said["sections"][part] if part else form.said
+            assert said["data"].keys() == fields, f"{name} {part}"
+            assert said["data_description"].keys() == fields, f"{name} {part}"
+        assert form.said.get("sections", {}).keys() == form.fields.keys() - {""}, name
 
 
 @pytest.mark.parametrize(
-    ("file", "texts"),
+    ("file", "needed"),
     [
         ("services", {"name", "description"}),
         # Those that all triggers have, such as how long, explain themselves.
@@ -564,7 +565,7 @@ async def test_every_field_of_every_form_has_a_label_and_an_explanation(
         ("conditions", {"name"}),
     ],
 )
-def test_every_field_of_every_action_trigger_and_condition_has_a_label(file: str, texts: set[str]) -> None:
+def test_every_field_of_every_action_trigger_and_condition_has_a_label(file: str, needed: set[str]) -> None:
     described = {
         name: value or {}
         for name, value in load_yaml_dict(str(INTEGRATION / f"{file}.yaml")).items()
@@ -575,7 +576,17 @@ def test_every_field_of_every_action_trigger_and_condition_has_a_label(file: str
         said = ENGLISH[file][name]
         assert {"name", "description"} <= said.keys(), name
         assert said.get("fields", {}).keys() == value.get("fields", {}).keys(), name
-        assert all(texts <= field.keys() for field in said.get("fields", {}).values()), name
+        assert all(needed <= field.keys() for field in said.get("fields", {}).values()), name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_are_as_home_assistant_takes_them(language: str) -> None:
+    # What hassfest asks of texts (script/hassfest/translations.py); it is no part of Home Assistant's package.
+    for key, text in texts(language).items():
+        assert cv.string_with_no_html(text) == text, key
+        assert not re.search(r"(://|www\.)[a-z0-9]", text), f"{key}: an address belongs into a placeholder"
+        assert not re.search(r"'{\w+}'|\[%|%\]", text), key
+        assert all(re.fullmatch("[a-z0-9]+([_-][a-z0-9]+)*", part) for part in key.split(".")), key
 
 
 # --- the guide --------------------------------------------------------------------------------------------------------
