@@ -14,6 +14,7 @@ from typing import Any
 
 import homeassistant.components
 import pytest
+import yaml
 from homeassistant import data_entry_flow
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, SOURCE_ZEROCONF
 from homeassistant.const import Platform
@@ -26,6 +27,8 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import async_get_platforms
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.helpers.template import Template
+from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -177,6 +180,7 @@ LOOKED_AT_HERE = {
     "docs-triggers": "test_the_guide_tells_of_every_trigger_and_condition",
     "docs-conditions": "test_the_guide_tells_of_every_trigger_and_condition",
     "docs-supported-functions": "test_the_guide_lists_every_entity_and_whether_it_is_on",
+    "docs-examples": "test_the_guide_s_examples_are_automations",
 }
 # Under which heading of docs/integration.md each is found, and a word that has to stand there.
 HEADINGS = {
@@ -191,7 +195,7 @@ HEADINGS = {
     "docs-actions": ("Actions", "who may"),
     "docs-triggers": ("Triggers", "trigger:"),
     "docs-conditions": ("Conditions", "condition:"),
-    "docs-examples": ("Example: the night's blueprint", "motion_alert.yaml"),
+    "docs-examples": ("Blueprints and examples", "motion_alert.yaml"),
     "docs-troubleshooting": ("Troubleshooting", "diagnostics"),
     "docs-known-limitations": ("Known limits", "camera"),
     "docs-removal-instructions": ("Remove", "HACS"),
@@ -623,6 +627,23 @@ def test_the_guide_tells_of_every_trigger_and_condition(file: str, heading: str)
     listed = [name for first, *_ in rows(text) for name in re.findall("`([a-z_]+)`", first)]
     assert sorted(listed) == sorted(described)
     assert all(f"`{field}`" in text for value in described.values() for field in value.get("fields", {}))
+
+
+async def test_the_guide_s_examples_are_automations(hass: HomeAssistant, recorder: Recorder, set_up: SetUp) -> None:
+    await set_up(recorder)
+    blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)]
+    examples = [block for block in blocks if block.keys() & {"triggers", "conditions"}]
+    assert len(examples) == 3
+    whole = {"triggers": [{"trigger": "event", "event_type": "now"}], "actions": [{"event": "heard"}]}
+    configs = [{**whole, **example, "alias": f"Example {n}"} for n, example in enumerate(examples)]
+    assert await async_setup_component(hass, "automation", {"automation": configs})
+    await hass.async_block_till_done()
+    states = {state.entity_id: state.state for state in hass.states.async_all("automation")}
+    assert states == {f"automation.example_{n}": "on" for n in range(len(examples))}
+    # What the last of them says.
+    trigger = {"entity_id": "binary_sensor.vabalninkas_autobusu_stotele_connection"}
+    said = Template(examples[-1]["actions"][0]["data"]["message"], hass).async_render({"trigger": trigger})
+    assert said == "Vabalninkas, Autobusų stotelė does not answer"
 
 
 def test_the_guide_tells_of_every_repair_what_it_means_and_what_to_do() -> None:
