@@ -34,6 +34,11 @@ CLOCK_STEP_TOLD_S: Final = 86_400
 MOST_CLOCK_STEPS: Final = 5
 
 
+def issue_id(trouble_id: str, entry_id: str) -> str:
+    """Return how Home Assistant calls a trouble of an entry."""
+    return f"{trouble_id}_{entry_id}"
+
+
 class Board:
     """Shows troubles of one entry, each for as long as it lasts."""
 
@@ -56,7 +61,8 @@ class Board:
                     is_fixable=trouble.fix is not None,
                     severity=trouble.severity,
                     translation_key=trouble.translation_key,
-                    translation_placeholders=dict(trouble.placeholders),
+                    # Whoever has an account may read these; a dialogue that offers to fix something says it itself.
+                    translation_placeholders=None if trouble.fix is not None else dict(trouble.placeholders),
                 )
         for trouble in self.told.values():
             if trouble.id not in found:
@@ -66,10 +72,10 @@ class Board:
     @callback
     def async_forget(self, trouble_id: str) -> None:
         """Take back what an earlier set-up has told, if it has."""
-        ir.async_delete_issue(self._hass, DOMAIN, f"{trouble_id}_{self._entry_id}")
+        ir.async_delete_issue(self._hass, DOMAIN, issue_id(trouble_id, self._entry_id))
 
     def _issue_id(self, trouble: Trouble) -> str:
-        return f"{trouble.id}_{self._entry_id}"
+        return issue_id(trouble.id, self._entry_id)
 
 
 class MemberIssues:
@@ -91,9 +97,13 @@ class MemberIssues:
         self._board.async_show(())
 
     async def _async_tell(self) -> None:
-        users = await self._hass.auth.async_get_users()
-        accounts = {user.id: user.name for user in users if user.is_active}
-        self._board.async_show(of_members(members_of(self._entry), accounts, dt_util.now().date()))
+        self._board.async_show(await async_member_troubles(self._hass, self._entry))
+
+
+async def async_member_troubles(hass: HomeAssistant, entry: SafeCommunityConfigEntry) -> list[Trouble]:
+    """Return which members of an entry somebody has to look at."""
+    accounts = {user.id: user.name for user in await hass.auth.async_get_users() if user.is_active}
+    return of_members(members_of(entry), accounts, dt_util.now().date())
 
 
 class RecorderIssues:

@@ -13,6 +13,7 @@ EXPIRES_SOON: Final = timedelta(days=30)
 FIX: Final = "fix"
 PROLONG: Final = "prolong"
 RELINK: Final = "relink"
+UNLINK: Final = "unlink"
 REVIEWED: Final = "reviewed"
 
 
@@ -29,7 +30,7 @@ def _of_member(member: Member, accounts: Mapping[str, str | None], today: date) 
         troubles.append(_trouble(member, key, PROLONG, {"day": member.expires.isoformat()}))
     if member.user_id is not None:
         if member.user_id not in accounts:
-            troubles.append(_trouble(member, "account_gone", None, {}))
+            troubles.append(_trouble(member, "account_gone", UNLINK, {}))
         elif (name := accounts[member.user_id]) != member.account_name:
             names = {"account": name or "–", "former": member.account_name or "–"}
             troubles.append(_trouble(member, "account_renamed", RELINK, names))
@@ -38,11 +39,11 @@ def _of_member(member: Member, accounts: Mapping[str, str | None], today: date) 
     return troubles
 
 
-def _trouble(member: Member, key: str, fix: str | None, placeholders: Mapping[str, str]) -> Trouble:
+def _trouble(member: Member, key: str, fix: str, placeholders: Mapping[str, str]) -> Trouble:
     return Trouble(
         id=f"{key}_{member.id}",
         translation_key=key,
         placeholders={"member": member.name, **placeholders},
         severity=IssueSeverity.WARNING,
-        fix=None if fix is None else {FIX: fix, "member_id": member.id},
+        fix={FIX: fix, "member_id": member.id},
     )

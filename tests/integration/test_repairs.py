@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
 from custom_components.safe_community import repairs, system_health
 from custom_components.safe_community.access import Action, user_permits
@@ -112,11 +112,21 @@ def test_members_that_somebody_has_to_look_at(changes: dict[str, Any], expected:
     assert all(trouble.placeholders["member"] == "Ona" for trouble in found)
 
 
+async def begin(client: Any, issue_id: str) -> Any:
+    """Open what a repair offers."""
+    return await (await client.post("/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue_id})).json()
+
+
+async def agree(client: Any, flow: Any) -> Any:
+    """Agree to it."""
+    return await (await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={})).json()
+
+
 async def fix(hass: HomeAssistant, client: Any, issue_id: str) -> dict[str, Any]:
     """Agree to what a repair offers; returns the placeholders that were shown."""
-    flow = await (await client.post("/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue_id})).json()
+    flow = await begin(client, issue_id)
     assert (flow["type"], flow["step_id"]) == ("form", "confirm"), flow
-    done = await (await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={})).json()
+    done = await agree(client, flow)
     assert done["type"] == "create_entry", done
     await hass.async_block_till_done(wait_background_tasks=False)
     placeholders: dict[str, Any] = flow["description_placeholders"]
@@ -153,22 +163,75 @@ async def test_a_role_is_prolonged_a_review_noted_and_an_account_linked_again_by
     assert user_permits(entry, person.user, Action.LIVE, "vabalninkas")
 
 
-async def test_a_member_who_left_meanwhile_needs_no_repair(
+async def test_a_member_whose_account_is_gone_goes_on_without_one(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    entry = await set_up(recorder, member("Ona", "volunteer", user_id="nobody"))
+    await eventually(hass, lambda: "account_gone" in issues(hass), "it is told")
+    assert await fix(hass, await hass_client(), issue_of(hass, "account_gone")) == {"member": "Ona"}
+    await eventually(hass, lambda: not issues(hass), "it is taken back")
+    (ona,) = members_of(entry)
+    assert (ona.user_id, ona.account_name) == (None, None)
+    (subentry,) = entry.subentries.values()
+    assert "user_id" not in subentry.data
+
+
+async def test_what_is_over_meanwhile_is_not_put_right(
     hass: HomeAssistant, recorder: Recorder, set_up: SetUp, hass_client: ClientSessionGenerator
 ) -> None:
     assert await async_setup_component(hass, "repairs", {})
     entry = await set_up(recorder, member("Ona", "volunteer", review_date="2020-01-01", user_id="nobody"))
     await eventually(hass, lambda: {"review_due", "account_gone"} <= issues(hass), "it is told")
-    (subentry_id,) = entry.subentries
-    data = {"fix": "reviewed", "entry_id": entry.entry_id, "member_id": subentry_id}
-    flow: Any = await repairs.async_create_fix_flow(hass, "review_due_x", data)
-    relink: Any = await repairs.async_create_fix_flow(hass, "account_renamed_x", data | {"fix": "relink"})
-    relink.hass = hass
-    assert (await repairs._relink(hass, entry.subentries[subentry_id])) == {}
-    hass.config_entries.async_remove_subentry(entry, subentry_id)
+    client = await hass_client()
+    flow, other = [await begin(client, issue_of(hass, key)) for key in ("review_due", "account_gone")]
+    (subentry,) = entry.subentries.values()
+    data = {**subentry.data, "review_date": "2099-01-01"}
+    hass.config_entries.async_update_subentry(entry, subentry, data=data)
+    assert (await agree(client, flow))["type"] == "create_entry"
+    assert members_of(entry)[0].review == date(2099, 1, 1)
+    hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
+    assert (await agree(client, other))["type"] == "create_entry"
     await eventually(hass, lambda: not issues(hass), "it is taken back")
-    await flow._fix(hass)
-    hass.config_entries.async_update_entry(entry, title="Biržai")
+
+
+async def test_an_account_that_is_renamed_again_is_asked_for_again(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, log_in: LogIn, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    person = (await log_in("Ona the second")).user
+    entry = await set_up(recorder, member("Ona", "volunteer", user_id=person.id, account_name="Ona"))
+    await eventually(hass, lambda: "account_renamed" in issues(hass), "it is told")
+    client = await hass_client()
+    flow = await begin(client, issue_of(hass, "account_renamed"))
+    await hass.auth.async_update_user(person, name="Somebody else")
+    again = await agree(client, flow)
+    assert (again["type"], again["description_placeholders"]["account"]) == ("form", "Somebody else")
+    assert members_of(entry)[0].account_name == "Ona"
+    assert (await agree(client, again))["type"] == "create_entry"
+    assert members_of(entry)[0].account_name == "Somebody else"
+
+
+async def test_no_account_reads_a_member_s_name_among_the_repairs(
+    hass: HomeAssistant, recorder: Recorder, set_up: SetUp, log_in: LogIn, hass_ws_client: WebSocketGenerator
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    stranger = await log_in("A stranger")
+    old = {"grant_expires": "2020-01-01", "review_date": "2020-01-01"}
+    await set_up(recorder, member("Ona", "volunteer", user_id="nobody", **old))
+    told = {"grant_over", "review_due", "account_gone"}
+    await eventually(hass, lambda: told <= issues(hass), "all are told of")
+    socket = await hass_ws_client(hass, stranger.token)
+    await socket.send_json_auto_id({"type": "repairs/list_issues"})
+    listed = await socket.receive_json()
+    assert told <= {issue["translation_key"] for issue in listed["result"]["issues"]}
+    assert "Ona" not in str(listed)
+    for key in told:
+        about = {"domain": DOMAIN, "issue_id": issue_of(hass, key)}
+        await socket.send_json_auto_id({"type": "repairs/get_issue_data", **about})
+        answer = await socket.receive_json()
+        assert answer["success"]
+        assert "Ona" not in str(answer)
 
 
 # --- versions and blueprints ------------------------------------------------------------------------------------------
