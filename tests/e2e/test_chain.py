@@ -277,6 +277,12 @@ def test_no_log_shows_a_password_or_a_token(village: Village) -> None:
         assert token not in text, path.name
 
 
+def test_home_assistant_finds_nothing_that_blocks_its_loop(village: Village) -> None:
+    text = (village.folder / "logs" / "home-assistant.log").read_text(errors="replace")
+    assert "safe_community" in text
+    assert [line for line in text.splitlines() if "blocking call" in line] == []
+
+
 def test_a_stranger_gets_nothing(village: Village) -> None:
     for address in (
         f"{village.home_assistant}/api/safe_community/clip/x/{CAMERA.id}/20261122T000000Z/20261122T010000Z.mp4",
