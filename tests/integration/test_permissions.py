@@ -97,7 +97,11 @@ async def crowd(
     )
     for camera in hass.data[DATA_COMPONENT].entities:
         if camera.stream is not None:
+            # A stopped stream forgets its outputs, but leaves their timers running if a picture has come.
+            outputs = camera.stream.outputs()
             await camera.stream.stop()
+            for output in outputs.values():
+                output.cleanup()
     for person in people:
         await person.socket.close()
 
