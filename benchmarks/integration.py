@@ -112,6 +112,7 @@ def load(cameras: int, recorders: int, rounds: int) -> None:
                 for name in CONTESTANTS:
                     outcome = run(name, folder / f"{name}-{number}", started, counts)
                     assert name == "nothing" or sum(outcome["entities"].values()) >= entities, f"{name} is not set up"
+                    assert not outcome["blocking_calls"], outcome["blocking_calls"]
                     outcomes[name].append(outcome)
     print(f"{cameras} cameras at {recorders} recorders, {entities} entities; medians of {rounds} rounds (least–most)\n")
     print(*table(outcomes), sep="\n")

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from logging.handlers import MemoryHandler
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -136,6 +137,9 @@ def resident_bytes() -> int:
 
 async def measure(hass: HomeAssistant, contestant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Set a contestant up, let it sit, shake it, and say what that cost."""
+    # Home Assistant's own detector of calls that block the loop; it warns.
+    blocking = MemoryHandler(1_000)
+    logging.getLogger("homeassistant.util.loop").addHandler(blocking)
     before = resident_bytes()
     async with watched() as setting_up:
         began = time.perf_counter()
@@ -171,6 +175,7 @@ async def measure(hass: HomeAssistant, contestant: str, asked: Mapping[str, Any]
         "sitting_stall_s": sitting.longest_s,
         "shaken_stall_s": shaken.longest_s,
         "changes": changes,
+        "blocking_calls": [record.getMessage() for record in blocking.buffer],
         "entities": {platform: entities[platform] for platform in BASES},
     }
 
