@@ -1,6 +1,7 @@
 """How devices and entities follow the recorder's cameras: what moves, what a person chose, and who hears of what."""
 
 from collections import Counter
+from collections.abc import Callable
 from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant
@@ -11,8 +12,13 @@ from homeassistant.helpers.entity import Entity
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.safe_community.const import DOMAIN
-from custom_components.safe_community.coordinator import RecorderCoordinator
-from custom_components.safe_community.documents import CameraChanged, CameraRemoved, InfoChanged, RecorderInfo
+from custom_components.safe_community.documents import (
+    CameraChanged,
+    CameraRemoved,
+    InfoChanged,
+    RecorderEvent,
+    RecorderInfo,
+)
 from tests.integration.conftest import SetUp
 from tests.integration.test_documents import camera
 from tests.integration.test_registry import registered
@@ -21,9 +27,12 @@ from tests.world import Recorder
 MANY = 119
 
 
-def coordinator_of(entry: MockConfigEntry) -> RecorderCoordinator:
-    coordinator: RecorderCoordinator = entry.runtime_data.coordinator
-    return coordinator
+def in_place_of_the_recorder(entry: MockConfigEntry) -> Callable[[RecorderEvent], None]:
+    """Tell the coordinator what happens; the recorder itself is heard no more, for it would soon say otherwise."""
+    coordinator = entry.runtime_data.coordinator
+    tell: Callable[[RecorderEvent], None] = coordinator._async_take
+    coordinator._async_take = lambda event: None
+    return tell
 
 
 def device(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> dr.DeviceEntry | None:
@@ -44,7 +53,7 @@ async def test_a_camera_that_moves_takes_its_area_along(
 ) -> None:
     entry = await set_up(own_recorder)
     before = {entity.entity_id for entity in registered(hass, entry) if "_stotele_" in entity.unique_id}
-    coordinator_of(entry)._async_take(CameraChanged(camera("stotele", "pabirze")))
+    in_place_of_the_recorder(entry)(CameraChanged(camera("stotele", "pabirze")))
     await hass.async_block_till_done()
     assert area_of(hass, entry, "stotele") == "Pabirze"
     moved, place = device(hass, entry, "stotele"), device(hass, entry, "eldership_pabirze")
@@ -66,7 +75,7 @@ async def test_what_a_person_chose_stays(hass: HomeAssistant, own_recorder: Reco
     garden = ar.async_get(hass).async_create("Garden")
     devices.async_update_device(found.id, name_by_user="Ours", area_id=garden.id)
     entities.async_update_entity("camera.vabalninkas_autobusu_stotele", new_entity_id="camera.ours", name="My camera")
-    coordinator_of(entry)._async_take(CameraChanged(camera("stotele", "pabirze")))
+    in_place_of_the_recorder(entry)(CameraChanged(camera("stotele", "pabirze")))
     await hass.async_block_till_done()
     assert area_of(hass, entry, "stotele") == "Garden"
     after = device(hass, entry, "stotele")
@@ -87,7 +96,7 @@ async def test_two_recorders_with_the_same_cameras_live_side_by_side(
     assert theirs is not None
     assert ours.id != theirs.id
     assert not {one.entity_id for one in registered(hass, first)} & {one.entity_id for one in registered(hass, second)}
-    coordinator_of(second)._async_take(CameraRemoved("stotele"))
+    in_place_of_the_recorder(second)(CameraRemoved("stotele"))
     await hass.async_block_till_done()
     assert device(hass, second, "stotele") is None
     assert device(hass, first, "stotele") is not None
@@ -98,7 +107,8 @@ async def test_a_camera_that_goes_leaves_neither_device_nor_entity(
     hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp
 ) -> None:
     entry = await set_up(own_recorder)
-    coordinator_of(entry)._async_take(CameraRemoved("stotele"))
+    tell = in_place_of_the_recorder(entry)
+    tell(CameraRemoved("stotele"))
     await hass.async_block_till_done()
     hub = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, str(entry.unique_id)), entry.entry_id)
     assert hub is not None
@@ -106,7 +116,7 @@ async def test_a_camera_that_goes_leaves_neither_device_nor_entity(
     assert {one.device_id for one in left} == {hub.id}
     assert {hass.states.get(one.entity_id) is not None for one in left} == {True}
     renamed = RecorderInfo(recorder_id=str(entry.unique_id), name="Rokiškis", version="2")
-    coordinator_of(entry)._async_take(InfoChanged(renamed))
+    tell(InfoChanged(renamed))
     called = dr.async_get(hass).async_get(hub.id)
     assert isinstance(called, dr.DeviceEntry)
     assert (called.name, called.sw_version) == ("Rokiškis", "2")
@@ -116,10 +126,10 @@ async def test_a_storm_of_many_cameras_reaches_only_their_own_entities(
     hass: HomeAssistant, own_recorder: Recorder, set_up: SetUp
 ) -> None:
     entry = await set_up(own_recorder)
-    take = coordinator_of(entry)._async_take
+    tell = in_place_of_the_recorder(entry)
     ids = [f"c{number}" for number in range(MANY)]
     for camera_id in ids:
-        take(CameraChanged(camera(camera_id)))
+        tell(CameraChanged(camera(camera_id)))
     await hass.async_block_till_done()
     written: Counter[str] = Counter()
 
@@ -128,8 +138,8 @@ async def test_a_storm_of_many_cameras_reaches_only_their_own_entities(
 
     with patch.object(Entity, "async_write_ha_state", write):
         for camera_id in ids:
-            take(CameraChanged(camera(camera_id, motion=True)))
-            take(CameraChanged(camera(camera_id, motion=True)))
+            tell(CameraChanged(camera(camera_id, motion=True)))
+            tell(CameraChanged(camera(camera_id, motion=True)))
     own = ("binary_sensor", "camera", "switch")
     of_one = sum(
         one.domain in own and one.unique_id.startswith(f"{entry.unique_id}_c0_") for one in registered(hass, entry)
