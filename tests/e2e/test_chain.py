@@ -278,7 +278,7 @@ def test_no_log_shows_a_password_or_a_token(village: Village) -> None:
 
 
 def test_home_assistant_finds_nothing_that_blocks_its_loop(village: Village) -> None:
-    text = (village.folder / "logs" / "home-assistant.log").read_text(errors="replace")
+    text = (village.folder / "logs" / "home_assistant.log").read_text(errors="replace")
     assert "safe_community" in text
     assert [line for line in text.splitlines() if "blocking call" in line] == []
 
