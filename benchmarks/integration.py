@@ -11,6 +11,7 @@ integration with as many entities of the same platforms, and ours. rows: see ben
 import argparse
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -78,8 +79,10 @@ def run(contestant: str, folder: Path, recorders: Sequence[Recorder], counts: li
         "port": rows.free_port(),
     }
     command = [sys.executable, "-m", "benchmarks.household.home", contestant, str(folder)]
+    # Modules are read compiled, as in an installed Home Assistant, whatever this shell says of compiled files.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

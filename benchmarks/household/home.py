@@ -41,8 +41,11 @@ class Bare({base}):
         self._attr_unique_id = f"{{entry.entry_id}}_{platform}_{{number}}"
         self._attr_name = f"{platform} {{number}}"
         self._attr_event_types = ["seen"]
-        device = f"{{entry.entry_id}}_{{number % entry.data['camera']}}"
-        self._attr_device_info = {{"identifiers": {{("bare", device)}}, "name": device}}
+        camera = number % entry.data["camera"]
+        device = f"{{entry.entry_id}}_{{camera}}"
+        # Letters beyond ASCII, as in ours, make Home Assistant's entity ids dearer.
+        name = f"{{'Pabiržė' if camera % 2 else 'Vabalninkas'}} {{device}}"
+        self._attr_device_info = {{"identifiers": {{("bare", device)}}, "name": name}}
 
 async def async_setup_entry(hass, entry, async_add_entities):
     async_add_entities(Bare(entry, number) for number in range(entry.data["{platform}"]))
