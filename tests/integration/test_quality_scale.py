@@ -6,44 +6,29 @@ import json
 import re
 import struct
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import homeassistant.components
 import pytest
-import yaml
-from homeassistant import data_entry_flow
-from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, SOURCE_ZEROCONF
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import async_get_platforms
-from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
-from homeassistant.helpers.template import Template
-from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.safe_community import PLATFORMS
-from custom_components.safe_community.camera_troubles import KINDS
-from custom_components.safe_community.const import DOMAIN, LANGUAGES
+from custom_components.safe_community.const import DOMAIN
 from tests.integration.conftest import SetUp
-from tests.integration.test_texts import CODE, INTEGRATION, texts
-from tests.integration.world import member
+from tests.integration.test_guide import HEADINGS
+from tests.integration.test_texts import CODE, ENGLISH, INTEGRATION, described
 from tests.world import Recorder
 
 PACKAGE = f"custom_components.{DOMAIN}"
 TESTS = Path(__file__).parent
-GUIDE = (INTEGRATION.parents[1] / "docs/integration.md").read_text("utf-8")
-ENGLISH = json.loads((INTEGRATION / "translations/en.json").read_text("utf-8"))
 ICONS = json.loads((INTEGRATION / "icons.json").read_text("utf-8"))
 MANIFEST = json.loads((INTEGRATION / "manifest.json").read_text("utf-8"))
 
@@ -107,7 +92,7 @@ GOLD = {
 }
 PLATINUM = {"async-dependency", "inject-websession", "strict-typing"}
 
-# Of a rule that says what happens: which tests see it happen.
+# Which tests elsewhere see it happen, or hold the guide against it.
 SEEN_IN = {
     "action-setup": {"test_texts": "test_home_assistant_takes_manifest_actions_and_icons"},
     "config-flow": {"test_config_flow": "test_a_recorder_is_connected_by_address_and_token"},
@@ -157,6 +142,12 @@ SEEN_IN = {
         "test_storage": "test_a_disk_that_is_missing_then_another_and_then_back_is_told_of",
     },
     "stale-devices": {"test_moving": "test_a_camera_that_goes_leaves_neither_device_nor_entity"},
+    "entity-disabled-by-default": {"test_guide": "test_the_guide_lists_every_entity_and_whether_it_is_on"},
+    "docs-actions": {"test_guide": "test_the_guide_tells_of_every_action_and_its_fields"},
+    "docs-triggers": {"test_guide": "test_the_guide_tells_of_every_trigger_and_condition"},
+    "docs-conditions": {"test_guide": "test_the_guide_tells_of_every_trigger_and_condition"},
+    "docs-supported-functions": {"test_guide": "test_the_guide_lists_every_entity_and_whether_it_is_on"},
+    "docs-examples": {"test_guide": "test_the_guide_s_examples_are_automations"},
 }
 # Of a rule that says how the code is: which tests here look at it.
 LOOKED_AT_HERE = {
@@ -173,32 +164,8 @@ LOOKED_AT_HERE = {
     "strict-typing": "test_what_takes_an_entry_takes_ours",
     "integration-owner": "test_somebody_owns_it",
     "parallel-updates": "test_every_platform_says_how_many_at_once",
-    "entity-disabled-by-default": "test_the_guide_lists_every_entity_and_whether_it_is_on",
     "exception-translations": "test_every_error_can_be_translated",
     "inject-websession": "test_it_opens_no_session_of_its_own",
-    "docs-actions": "test_the_guide_tells_of_every_action_and_its_fields",
-    "docs-triggers": "test_the_guide_tells_of_every_trigger_and_condition",
-    "docs-conditions": "test_the_guide_tells_of_every_trigger_and_condition",
-    "docs-supported-functions": "test_the_guide_lists_every_entity_and_whether_it_is_on",
-    "docs-examples": "test_the_guide_s_examples_are_automations",
-}
-# Under which heading of docs/integration.md each is found, and a word that has to stand there.
-HEADINGS = {
-    "docs-high-level-description": ("The integration", "records the cameras"),
-    "docs-use-cases": ("What it is for", "Somebody looks"),
-    "docs-installation-instructions": ("Install", "HACS"),
-    "docs-installation-parameters": ("Install", "Token"),
-    "docs-supported-devices": ("Supported cameras", "H.265"),
-    "docs-configuration-parameters": ("Cameras", "Eldership"),
-    "docs-supported-functions": ("Devices and entities", "Last observation"),
-    "docs-data-update": ("Data updates", "polled"),
-    "docs-actions": ("Actions", "who may"),
-    "docs-triggers": ("Triggers", "trigger:"),
-    "docs-conditions": ("Conditions", "condition:"),
-    "docs-examples": ("Blueprints and examples", "motion_alert.yaml"),
-    "docs-troubleshooting": ("Troubleshooting", "diagnostics"),
-    "docs-known-limitations": ("Known limits", "camera"),
-    "docs-removal-instructions": ("Remove", "HACS"),
 }
 # It is measured, not seen by a test: coverage run --branch of tests/integration and tests/blueprints.
 MEASURED = {"test-coverage"}
@@ -217,23 +184,6 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
         parts = path.relative_to(INTEGRATION.parents[1]).with_suffix("").parts
         name = ".".join(parts).removesuffix(".__init__")
         yield name, ast.parse(path.read_text("utf-8"))
-
-
-def section(heading: str) -> str:
-    """Return what stands in the guide under a heading, without what is below others of its level."""
-    found = re.search(rf"^(#+) {re.escape(heading)}\n", GUIDE, re.MULTILINE)
-    assert found is not None, heading
-    level = max(len(found[1]), 2)
-    return re.split(rf"^#{{1,{level}}} ", GUIDE[found.end() :], maxsplit=1, flags=re.MULTILINE)[0]
-
-
-def rows(text: str) -> list[list[str]]:
-    """Return the cells of all tables, but for their heads."""
-    lines = text.splitlines()
-    tables = [index for index, line in enumerate(lines) if re.fullmatch(r"\|(-+\|)+", line)]
-    heads = {*tables, *(index - 1 for index in tables)}
-    cells = (line for index, line in enumerate(lines) if line.startswith("|") and index not in heads)
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in cells]
 
 
 # --- the file itself --------------------------------------------------------------------------------------------------
@@ -262,6 +212,7 @@ def test_all_is_done_but_what_cannot_apply() -> None:
 
 
 def test_every_rule_is_proved() -> None:
+    assert {rule for rule in RULES if rule.startswith("docs-")} == HEADINGS.keys()
     assert RULES.keys() == SEEN_IN.keys() | LOOKED_AT_HERE.keys() | HEADINGS.keys() | MEASURED
     for tests in SEEN_IN.values():
         for module, name in tests.items():
@@ -394,8 +345,7 @@ def test_no_icon_stands_in_the_code() -> None:
     ("file", "of_it"), [("services", "service"), ("triggers", "trigger"), ("conditions", "condition")]
 )
 def test_every_action_trigger_and_condition_has_an_icon(file: str, of_it: str) -> None:
-    known = {name for name in load_yaml_dict(str(INTEGRATION / f"{file}.yaml")) if not name.startswith(".")}
-    assert {name for name, icons in ICONS[file].items() if icons[of_it].startswith("mdi:")} == known
+    assert {name for name, icons in ICONS[file].items() if icons[of_it].startswith("mdi:")} == described(file).keys()
 
 
 # --- entities ---------------------------------------------------------------------------------------------------------
@@ -443,233 +393,3 @@ async def test_every_entity_has_what_home_assistant_asks_for(hass: HomeAssistant
 async def test_nothing_is_polled(hass: HomeAssistant, everything: MockConfigEntry) -> None:
     assert everything.runtime_data.coordinator.update_interval is None
     assert {entity.should_poll for entity in entities(hass, everything)} == {False}
-
-
-async def test_the_guide_lists_every_entity_and_whether_it_is_on(
-    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
-) -> None:
-    entry = await set_up(recorder)
-    devices = dr.async_get(hass)
-
-    def kind(device_id: str | None) -> str:
-        device = devices.async_get(device_id or "")
-        assert isinstance(device, dr.DeviceEntry)
-        if device.via_device_id is None:
-            return "recorder"
-        return "camera" if device.entry_type is None else "eldership"
-
-    registered = {
-        (
-            kind(entity.device_id),
-            entity.original_name or "the camera itself",
-            entity.domain.replace("_", " "),
-            "off" if entity.disabled else "on",
-        )
-        for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-    }
-    tables = re.split(r"^\| of (?:a |the |an )", section("Devices and entities"), flags=re.MULTILINE)[1:]
-    listed = [
-        (table.partition(" ")[0], name, domain, on) for table in tables for name, domain, on, _ in rows("| " + table)
-    ]
-    assert sorted(listed) == sorted(registered)
-    # So many that nobody needs every day.
-    assert sum(on == "off" for *_, on in listed) == 5
-
-
-# --- forms ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A form as a person meets it: its texts, and the fields that it really has, in sections by their names."""
-
-    said: Mapping[str, Any]
-    fields: dict[str, set[str]]
-
-    @classmethod
-    def of(cls, steps: Mapping[str, Any], result: Any) -> Form:
-        assert result["type"] is FlowResultType.FORM, result
-        fields: dict[str, set[str]] = {"": set()}
-        for key, value in result["data_schema"].schema.items():
-            if isinstance(value, data_entry_flow.section):
-                fields[str(key)] = {str(field) for field in value.schema.schema}
-            else:
-                fields[""].add(str(key))
-        return cls(steps[result["step_id"]], fields)
-
-
-async def forms(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Form]:
-    """Open every form that has fields, as a person does."""
-    config, options = hass.config_entries.flow, hass.config_entries.options
-    members = hass.config_entries.subentries
-    steps = ENGLISH["config"]["step"]
-    camera_steps, member_steps = ENGLISH["options"]["step"], ENGLISH["config_subentries"]["member"]["step"]
-    announced = ZeroconfServiceInfo(
-        ip_address=ip_address("127.0.0.1"),
-        ip_addresses=[ip_address("127.0.0.1")],
-        port=8710,
-        hostname="recorder.local.",
-        type="_safe-community._tcp.local.",
-        name="Another._safe-community._tcp.local.",
-        properties={"id": "another", "name": "Another", "version": "1", "tls": "0"},
-    )
-    found = {}
-
-    def take(steps: Mapping[str, Any], prefix: str, result: Any) -> None:
-        found[f"{prefix}.{result['step_id']}"] = Form.of(steps, result)
-
-    take(steps, "config", await config.async_init(DOMAIN, context={"source": SOURCE_USER}))
-    take(steps, "config", await config.async_init(DOMAIN, context={"source": SOURCE_ZEROCONF}, data=announced))
-    take(steps, "config", await entry.start_reconfigure_flow(hass))
-    hass.config_entries.async_update_entry(entry, data={**entry.data, "token": "wrong"})
-    take(steps, "config", await entry.start_reauth_flow(hass))
-    subentry_id = next(iter(entry.subentries))
-    contexts: list[Any] = [{"source": SOURCE_USER}, {"source": SOURCE_RECONFIGURE, "subentry_id": subentry_id}]
-    for context in contexts:
-        begun = await members.async_init((entry.entry_id, "member"), context=context)
-        take(member_steps, "config_subentries.member", begun)
-    for choice in ("add_camera", "remove_camera", "edit_camera"):
-        menu = await options.async_init(entry.entry_id)
-        result = await options.async_configure(menu["flow_id"], {"next_step_id": choice})
-        take(camera_steps, "options", result)
-    take(camera_steps, "options", await options.async_configure(result["flow_id"], {"camera": "stotele"}))
-    return found
-
-
-async def test_every_field_of_every_form_has_a_label_and_an_explanation(
-    hass: HomeAssistant, recorder: Recorder, set_up: SetUp
-) -> None:
-    entry = await set_up(recorder, member("Ona", "volunteer"))
-    found = await forms(hass, entry)
-    described = {
-        f"{prefix}.{step}"
-        for prefix, steps in (
-            ("config", ENGLISH["config"]["step"]),
-            ("config_subentries.member", ENGLISH["config_subentries"]["member"]["step"]),
-            ("options", ENGLISH["options"]["step"]),
-        )
-        for step, said in steps.items()
-        if "data" in said
-    }
-    assert found.keys() == described
-    for name, form in found.items():
-        for part, fields in form.fields.items():
-            said = form.said["sections"][part] if part else form.said
-            assert said["data"].keys() == fields, f"{name} {part}"
-            assert said["data_description"].keys() == fields, f"{name} {part}"
-        assert form.said.get("sections", {}).keys() == form.fields.keys() - {""}, name
-
-
-@pytest.mark.parametrize(
-    ("file", "needed"),
-    [
-        ("services", {"name", "description"}),
-        # Those that all triggers have, such as how long, explain themselves.
-        ("triggers", {"name"}),
-        ("conditions", {"name"}),
-    ],
-)
-def test_every_field_of_every_action_trigger_and_condition_has_a_label(file: str, needed: set[str]) -> None:
-    described = {
-        name: value or {}
-        for name, value in load_yaml_dict(str(INTEGRATION / f"{file}.yaml")).items()
-        if not name.startswith(".")
-    }
-    assert ENGLISH[file].keys() == described.keys()
-    for name, value in described.items():
-        said = ENGLISH[file][name]
-        assert {"name", "description"} <= said.keys(), name
-        assert said.get("fields", {}).keys() == value.get("fields", {}).keys(), name
-        assert all(needed <= field.keys() for field in said.get("fields", {}).values()), name
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_texts_are_as_home_assistant_takes_them(language: str) -> None:
-    # What hassfest asks of texts (script/hassfest/translations.py); it is no part of Home Assistant's package.
-    for key, text in texts(language).items():
-        assert cv.string_with_no_html(text) == text, key
-        assert not re.search(r"(://|www\.)[a-z0-9]", text), f"{key}: an address belongs into a placeholder"
-        assert not re.search(r"'{\w+}'|\[%|%\]", text), key
-        assert all(re.fullmatch("[a-z0-9]+([_-][a-z0-9]+)*", part) for part in key.split(".")), key
-
-
-# --- the guide --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("rule", sorted(rule for rule in BRONZE | SILVER | GOLD if rule.startswith("docs-")))
-def test_the_guide_has_a_section_for_every_rule(rule: str) -> None:
-    heading, word = HEADINGS[rule]
-    text = section(heading)
-    assert word in text
-    assert len(text.split()) > 15
-
-
-def test_the_guide_tells_of_every_action_and_its_fields() -> None:
-    text = section("Actions")
-    listed = {name for first, *_ in rows(text) for name in re.findall(rf"`{DOMAIN}\.([a-z_]+)`", first)}
-    actions = load_yaml_dict(str(INTEGRATION / "services.yaml"))
-    assert listed == actions.keys()
-    parts = text.split("\n### ")[1:]
-    for name, action in actions.items():
-        (below,) = (part for part in parts if f"`{DOMAIN}.{name}`" in part)
-        assert "target" not in action or "target" in below, name
-        assert {field for field in action["fields"] if f"`{field}`" not in below} == set(), name
-
-
-@pytest.mark.parametrize(("file", "heading"), [("triggers", "Triggers"), ("conditions", "Conditions")])
-def test_the_guide_tells_of_every_trigger_and_condition(file: str, heading: str) -> None:
-    text = section(heading)
-    described = {
-        name: value or {}
-        for name, value in load_yaml_dict(str(INTEGRATION / f"{file}.yaml")).items()
-        if not name.startswith(".")
-    }
-    listed = [name for first, *_ in rows(text) for name in re.findall("`([a-z_]+)`", first)]
-    assert sorted(listed) == sorted(described)
-    assert all(f"`{field}`" in text for value in described.values() for field in value.get("fields", {}))
-
-
-async def test_the_guide_s_examples_are_automations(hass: HomeAssistant, recorder: Recorder, set_up: SetUp) -> None:
-    await set_up(recorder)
-    blocks = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)]
-    examples = [block for block in blocks if block.keys() & {"triggers", "conditions"}]
-    assert len(examples) == 3
-    whole = {"triggers": [{"trigger": "event", "event_type": "now"}], "actions": [{"event": "heard"}]}
-    configs = [{**whole, **example, "alias": f"Example {n}"} for n, example in enumerate(examples)]
-    assert await async_setup_component(hass, "automation", {"automation": configs})
-    await hass.async_block_till_done()
-    states = {state.entity_id: state.state for state in hass.states.async_all("automation")}
-    assert states == {f"automation.example_{n}": "on" for n in range(len(examples))}
-    # What the last of them says.
-    trigger = {"entity_id": "binary_sensor.vabalninkas_autobusu_stotele_connection"}
-    said = Template(examples[-1]["actions"][0]["data"]["message"], hass).async_render({"trigger": trigger})
-    assert said == "Vabalninkas, Autobusų stotelė does not answer"
-
-
-def test_the_guide_tells_of_every_repair_what_it_means_and_what_to_do() -> None:
-    listed = {title: (means, do, severity) for title, means, do, severity in rows(section("Repairs"))}
-    assert sorted(listed) == sorted(issue["title"] for issue in ENGLISH["issues"].values())
-    assert all(means and do and severity in ("error", "warning") for means, do, severity in listed.values())
-    # Of the others: test_troubles.py.
-    for key, kind in KINDS.items():
-        assert listed[ENGLISH["issues"][key]["title"]][2] == kind.severity.value
-
-
-@pytest.mark.parametrize(
-    ("heading", "steps", "left_out"),
-    [
-        ("Install", ENGLISH["config"]["step"], set[str]()),
-        # Of which camera is to be changed or removed there is nothing to explain.
-        ("Cameras", ENGLISH["options"]["step"], {"camera"}),
-        ("Members", ENGLISH["config_subentries"]["member"]["step"], set[str]()),
-    ],
-)
-def test_the_guide_explains_every_field(heading: str, steps: Mapping[str, Any], left_out: set[str]) -> None:
-    labels = {
-        label.casefold()
-        for step in steps.values()
-        for part in (step, *step.get("sections", {}).values())
-        for label in part.get("data", {}).values()
-    }
-    explained = {label.strip().casefold() for first, *_ in rows(section(heading)) for label in first.split(",")}
-    assert labels - explained == left_out

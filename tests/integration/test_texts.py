@@ -2,12 +2,14 @@
 
 import ast
 import json
+import re
 import string
 from pathlib import Path
 from typing import Any
 
 import pytest
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.icon import async_get_icons
 from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.helpers.translation import async_get_translations, recursive_flatten
@@ -23,6 +25,15 @@ from custom_components.safe_community.storage import StorageState
 
 INTEGRATION = Path(__file__).parents[2] / "custom_components" / DOMAIN
 CODE = sorted(INTEGRATION.rglob("*.py"))
+
+
+ENGLISH: dict[str, Any] = json.loads((INTEGRATION / "translations/en.json").read_text("utf-8"))
+
+
+def described(file: str) -> dict[str, Any]:
+    """Return the actions, triggers or conditions of a file, by their names."""
+    document = load_yaml_dict(str(INTEGRATION / f"{file}.yaml"))
+    return {name: value or {} for name, value in document.items() if not name.startswith(".")}
 
 
 def texts(language: str) -> dict[str, str]:
@@ -115,3 +126,13 @@ async def test_home_assistant_takes_manifest_actions_and_icons(hass: HomeAssista
     assert set(load_yaml_dict(str(INTEGRATION / "services.yaml"))) == set(hass.services.async_services()[DOMAIN])
     icons = await async_get_icons(hass, "services", {DOMAIN})
     assert icons[DOMAIN]["raise_incident"] == {"service": "mdi:bullhorn"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_are_as_home_assistant_takes_them(language: str) -> None:
+    # What hassfest asks of texts (script/hassfest/translations.py); it is no part of Home Assistant's package.
+    for key, text in texts(language).items():
+        assert cv.string_with_no_html(text) == text, key
+        assert not re.search(r"(://|www\.)[a-z0-9]", text), f"{key}: an address belongs into a placeholder"
+        assert not re.search(r"'{\w+}'|\[%|%\]", text), key
+        assert all(re.fullmatch("[a-z0-9]+([_-][a-z0-9]+)*", part) for part in key.split(".")), key
