@@ -1,0 +1,527 @@
+"""What people type to find a moment: in three languages, with and without diacritics, also when the clocks change."""
+
+import json
+import random
+import time
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from custom_components.safe_community.documents import Span
+from custom_components.safe_community.search import Place, Understood, understand
+from custom_components.safe_community.search_words import TAMPERING, fold
+from demo.village import ELDERSHIPS
+from tests.integration.test_texts import INTEGRATION
+
+VILNIUS = ZoneInfo("Europe/Vilnius")
+# A Monday, two in the afternoon in Vilnius.
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CAMERAS = [Place(key=camera.id, names=(camera.name, town.name)) for town in ELDERSHIPS for camera in town.cameras]
+STOPS = {camera.key for camera in CAMERAS if camera.names[0] == "Autobusų stotelė"}
+CEMETERIES = {camera.key for camera in CAMERAS if camera.names[0] == "Kapinės"}
+WORDS = """
+    stotelė Vabalninke bus stop pietura vakar yesterday šiąnakt naktį rītā vakarā penktadienį otrdien lapkričio Nov
+    novembrī 20 22 02 22:13 22.00 22-02 20.11. 20/11 2026-11-20 2026-17 nuo iki no līdz tarp ir from to - – pm am
+    val. plkst. judesys dark uždengta incident last prieš 2 dienas ago 0 24 31 9999 d. 29 Feb
+"""
+TYPED = st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join)
+
+
+def ask(query: str, *, now: datetime = NOW, places: list[Place] = CAMERAS) -> Understood:
+    return understand(query, places, now=now, zone=VILNIUS)
+
+
+def keys(understood: Understood) -> set[object]:
+    return {place.key for place in understood.places}
+
+
+def local(span: Span | None) -> str | None:
+    """Write a span by the clock in Vilnius."""
+    return (
+        None
+        if span is None
+        else " – ".join(f"{end.astimezone(VILNIUS):%Y-%m-%d %H:%M}" for end in (span.start, span.end))
+    )
+
+
+def wall(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=VILNIUS).astimezone(UTC)
+
+
+def in_town(*towns: str) -> set[str]:
+    return {camera.id for town in ELDERSHIPS if town.id in towns for camera in town.cameras}
+
+
+# What is typed, and how it is understood by the clock in Vilnius.
+DAYS = {
+    "today": ("2026-11-23 00:00", "2026-11-24 00:00"),
+    "šiandien": ("2026-11-23 00:00", "2026-11-24 00:00"),
+    "šodien": ("2026-11-23 00:00", "2026-11-24 00:00"),
+    "yesterday": ("2026-11-22 00:00", "2026-11-23 00:00"),
+    "vakar": ("2026-11-22 00:00", "2026-11-23 00:00"),
+    "the day before yesterday": ("2026-11-21 00:00", "2026-11-22 00:00"),
+    "užvakar": ("2026-11-21 00:00", "2026-11-22 00:00"),
+    "aizvakar": ("2026-11-21 00:00", "2026-11-22 00:00"),
+    "2 days ago": ("2026-11-21 00:00", "2026-11-22 00:00"),
+    "prieš 2 dienas": ("2026-11-21 00:00", "2026-11-22 00:00"),
+    "pirms 3 dienām": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "Friday": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "praėjusį penktadienį": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "piektdien": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "svētdienā": ("2026-11-22 00:00", "2026-11-23 00:00"),
+    "Monday": ("2026-11-16 00:00", "2026-11-17 00:00"),
+    "pirmadienį": ("2026-11-16 00:00", "2026-11-17 00:00"),
+    "nuo trečiadienio iki penktadienio": ("2026-11-18 00:00", "2026-11-21 00:00"),
+    "nuo sekmadienio iki antradienio": ("2026-11-15 00:00", "2026-11-18 00:00"),
+    "2026-11-20": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "2026.11.20": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "20.11.": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "20. 11. 2025": ("2025-11-20 00:00", "2025-11-21 00:00"),
+    "20.11.2026": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "20/11": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "11/20": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "20/11/25": ("2025-11-20 00:00", "2025-11-21 00:00"),
+    "lapkričio 20": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "2026 m. lapkričio 20 d.": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "20 lapkričio": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "Nov 20": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "20th of November": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "20 November 2025": ("2025-11-20 00:00", "2025-11-21 00:00"),
+    "20. novembrī": ("2026-11-20 00:00", "2026-11-21 00:00"),
+    "2025. gada 20. novembrī": ("2025-11-20 00:00", "2025-11-21 00:00"),
+    "gruodžio 24": ("2025-12-24 00:00", "2025-12-25 00:00"),
+    "lapkričio 20-22": ("2026-11-20 00:00", "2026-11-23 00:00"),
+    "20-22 November": ("2026-11-20 00:00", "2026-11-23 00:00"),
+    "29.02.": ("2024-02-29 00:00", "2024-03-01 00:00"),
+}
+PARTS = {
+    "last night": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "šiąnakt": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "šią naktį": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "šiandien naktį": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "vakar naktį": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "naktī": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "pagājušajā naktī": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "šeštadienio naktį": ("2026-11-21 22:00", "2026-11-22 06:00"),
+    "this morning": ("2026-11-23 06:00", "2026-11-23 12:00"),
+    "šįryt": ("2026-11-23 06:00", "2026-11-23 12:00"),
+    "užvakar rytą": ("2026-11-21 06:00", "2026-11-21 12:00"),
+    "yesterday afternoon": ("2026-11-22 12:00", "2026-11-22 18:00"),
+    "vakar vakarā": ("2026-11-22 18:00", "2026-11-23 00:00"),
+    "vakar vakare": ("2026-11-22 18:00", "2026-11-23 00:00"),
+    "vakare": ("2026-11-22 18:00", "2026-11-23 00:00"),
+    "nuo vakaro iki ryto": ("2026-11-22 18:00", "2026-11-23 06:00"),
+}
+HOURS = {
+    "vakar 22": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "yesterday at 22": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "vakar 24": ("2026-11-23 00:00", "2026-11-23 01:00"),
+    "22 val.": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "plkst. 22": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "pulksten 22": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "10 o'clock": ("2026-11-23 10:00", "2026-11-23 11:00"),
+    "10pm": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "10 p.m. yesterday": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "12am today": ("2026-11-23 00:00", "2026-11-23 01:00"),
+    "12pm today": ("2026-11-23 12:00", "2026-11-23 13:00"),
+    "22:13": ("2026-11-22 22:08", "2026-11-22 22:23"),
+    "13:58": ("2026-11-23 13:53", "2026-11-23 14:08"),
+    "vakar 22.13": ("2026-11-22 22:08", "2026-11-22 22:23"),
+    "vakar 00:02": ("2026-11-21 23:57", "2026-11-22 00:12"),
+    "2026-11-20T22:13:05": ("2026-11-20 22:08", "2026-11-20 22:23"),
+    "vakar 20.11 val.": ("2026-11-22 20:06", "2026-11-22 20:21"),
+    "lapkričio 20 22": ("2026-11-20 22:00", "2026-11-20 23:00"),
+    "22 lapkričio 20": ("2026-11-20 22:00", "2026-11-20 23:00"),
+    "20 lapkričio 22-02": ("2026-11-20 22:00", "2026-11-21 02:00"),
+    "22-02": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "vakar 22 – 02": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "22:00–02:00 yesterday": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "20.11. 22.00-02.00": ("2026-11-20 22:00", "2026-11-21 02:00"),
+    "vakar 10.11-12.30": ("2026-11-22 10:11", "2026-11-22 12:30"),
+    "nuo 22 iki 02": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "tarp 22 ir 02": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "from 22 to 02": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "between 10pm and 2am": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "no 22 līdz 02": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "starp plkst. 22 un 02": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "10-11pm": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "10-2am": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "9-2pm": ("2026-11-23 09:00", "2026-11-23 14:00"),
+    "vakar no plkst. 22": ("2026-11-22 22:00", "2026-11-23 00:00"),
+    "vakar iki 6": ("2026-11-22 00:00", "2026-11-22 06:00"),
+    "nuo 22 iki ryto": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "nuo vakar 22 iki šiandien 06": ("2026-11-22 22:00", "2026-11-23 06:00"),
+    "from 20 Nov 22:00 to 22 Nov 02:30": ("2026-11-20 22:00", "2026-11-22 02:30"),
+    "10 vakaro vakar": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "vakare nuo 10 iki 11": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "nuo 10 vakaro iki 2 nakties": ("2026-11-22 22:00", "2026-11-23 02:00"),
+    "šiąnakt 2": ("2026-11-23 02:00", "2026-11-23 03:00"),
+    "vakar naktį 23-01": ("2026-11-22 23:00", "2026-11-23 01:00"),
+    "rīta 7": ("2026-11-23 07:00", "2026-11-23 08:00"),
+}
+
+
+@pytest.mark.parametrize(("query", "span"), (DAYS | PARTS | HOURS).items())
+def test_a_time_is_understood(query: str, span: tuple[str, str]) -> None:
+    understood = ask(query)
+    assert local(understood.span) == " – ".join(span)
+    assert understood.left_over == ()
+    assert understood.exact is (query in HOURS)
+    assert understood.places == ()
+
+
+@pytest.mark.parametrize("query", [*DAYS, *PARTS, *HOURS])
+def test_the_days_are_those_that_the_time_touches(query: str) -> None:
+    understood = ask(query)
+    assert understood.span is not None
+    start = understood.span.start.astimezone(VILNIUS).date()
+    end = (understood.span.end - timedelta(microseconds=1)).astimezone(VILNIUS).date()
+    assert understood.days == tuple(start + timedelta(days=days) for days in range((end - start).days + 1))
+
+
+PLACES = {
+    "stotelė": STOPS,
+    "stotelėje": STOPS,
+    "stotelėj": STOPS,
+    "AUTOBUSŲ STOTELĖ": STOPS,
+    "bus stop": STOPS,
+    "pieturā": STOPS,
+    "autobusa pietura": STOPS,
+    "stot": STOPS,
+    "kapinėse": CEMETERIES,
+    "cemetery": CEMETERIES,
+    "kapos": CEMETERIES,
+    "mokykloje": {"vabalninkas-mokykla", "papilys-mokykla"},
+    "school": {"vabalninkas-mokykla", "papilys-mokykla"},
+    "skolā": {"vabalninkas-mokykla", "papilys-mokykla"},
+    "bibliotēka": {"papilys-biblioteka", "rinkuskiai-biblioteka"},
+    "library": {"papilys-biblioteka", "rinkuskiai-biblioteka"},
+    "veikals": {"pabirze-parduotuve"},
+    "shop": {"pabirze-parduotuve"},
+    "aikštėje": {"vabalninkas-aikste"},
+    "square": {"vabalninkas-aikste"},
+    "playground": {"paroveja-zaidimu-aikstele", "pabirze-zaidimu-aikstele"},
+    "rotaļu laukums": {"paroveja-zaidimu-aikstele", "pabirze-zaidimu-aikstele"},
+    "container site Parovėja": {"paroveja-konteineriai"},
+    "konteineru laukums Rinkuškiuose": {"rinkuskiai-konteineriai"},
+    "stadium": {"rinkuskiai-stadionas"},
+    "house of culture Pačeriaukštėje": {"paceriaukste-kulturos-namai"},
+    "kultūras nams Parovėja": {"paroveja-kulturos-namai"},
+    "Pabirze": in_town("pabirze"),
+    "Pabiržėje": in_town("pabirze"),
+    "Vabalninke": in_town("vabalninkas"),
+    "Papilio seniūnija": in_town("papilys"),
+    "Nemunėlio Radviliškyje": in_town("nemunelio-radviliskis"),
+    "Radviliškis": in_town("nemunelio-radviliskis"),
+    "Vabalninkas Papilys": in_town("vabalninkas", "papilys"),
+    "Vabalninkas, Nemunėlio Radviliškis": in_town("vabalninkas", "nemunelio-radviliskis"),
+    "stotelė Vabalninkas": {"vabalninkas-stotele"},
+    "stotelė Vabalninkas Papilys": {"vabalninkas-stotele", "papilys-stotele"},
+    "Nemunėlio Radviliškio kapinės": {"nemunelio-radviliskis-kapines"},
+}
+
+
+@pytest.mark.parametrize(("query", "expected"), PLACES.items())
+def test_places_are_understood(query: str, expected: set[str]) -> None:
+    understood = ask(query)
+    assert keys(understood) == expected
+    assert understood.left_over == ()
+    assert understood.span is None
+
+
+@pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: str(camera.key))
+def test_a_camera_s_names_mean_it_and_no_other(camera: Place) -> None:
+    for typed in (" ".join(camera.names), fold(" ".join(reversed(camera.names))), ", ".join(camera.names).upper()):
+        assert keys(ask(typed)) == {camera.key}
+
+
+@pytest.mark.parametrize("word", sorted({word for camera in CAMERAS for name in camera.names for word in name.split()}))
+def test_a_whole_word_means_no_place_without_it(word: str) -> None:
+    assert keys(ask(word)) == {c.key for c in CAMERAS if word.casefold() in " ".join(c.names).casefold().split()}
+
+
+def test_latvian_places_are_found_in_other_languages() -> None:
+    latvian = [
+        Place(key="stop", names=("Autobusa pietura", "Koknese")),
+        Place(key="school", names=("Skola", "Koknese")),
+        Place(key="play", names=("Rotaļu laukums", "Pļaviņas")),
+        Place(key="square", names=("Pilsētas laukums", "Pļaviņas")),
+    ]
+    wanted = {
+        "stotelė": "stop",
+        "bus stop": "stop",
+        "mokykla": "school",
+        "žaidimų aikštelė": "play",
+        "square": "square",
+    }
+    for query, key in wanted.items():
+        assert keys(ask(query, places=latvian)) == {key}
+    assert keys(ask("Plavinas", places=latvian)) == {"play", "square"}
+    assert keys(ask("laukums Pļaviņās", places=latvian)) == {"play", "square"}
+
+
+def test_an_eldership_that_is_a_place_itself_comes_before_its_cameras() -> None:
+    town = Place(key="town", names=("Pabiržė",))
+    found = ask("Pabiržėje", places=[*CAMERAS, town]).places
+    assert found[0] == town
+    assert {place.key for place in found[1:]} == in_town("pabirze")
+    assert keys(ask("Pabiržė stotelė", places=[*CAMERAS, town])) == {"pabirze-stotele"}
+
+
+def test_a_camera_that_an_eldership_does_not_have_is_left_over() -> None:
+    understood = ask("mokykla Pabiržė vakar")
+    assert keys(understood) == in_town("pabirze")
+    assert understood.left_over == ("mokykla",)
+
+
+def test_of_elderships_with_like_names_the_one_is_meant_whose_name_it_is() -> None:
+    places = [Place(key=name, names=("Mokykla", name)) for name in ("Pabiržė", "Pabiržiai")]
+    assert keys(ask("Pabirziai", places=places)) == {"Pabiržiai"}
+    assert keys(ask("mokykla Pabiržė", places=places)) == {"Pabiržė"}
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "hour"),
+    [
+        ("Stotelė 2 vakar 22", "2", 22),
+        ("vakar 22 stotelė 1", "1", 22),
+        ("kovo 11-osios gatvė vakar 8", "march", 8),
+        ("Vakarų gatvė vakar 9", "west", 9),
+        ("vakar 10 Naktinės g. 5", "g5", 10),
+    ],
+)
+def test_numbers_and_words_of_time_in_a_name_are_the_name_s(query: str, key: str, hour: int) -> None:
+    names = {
+        "1": "Stotelė 1",
+        "2": "Stotelė 2",
+        "march": "Kovo 11-osios g.",
+        "west": "Vakarų gatvė",
+        "g5": "Naktinės g. 5",
+    }
+    understood = ask(query, places=[Place(key=key, names=(name, "Biržai")) for key, name in names.items()])
+    assert keys(understood) == {key}
+    assert local(understood.span) == f"2026-11-22 {hour:02}:00 – 2026-11-22 {hour + 1:02}:00"
+    assert understood.left_over == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds"),
+    [
+        ("motion", {"motion"}),
+        ("judesys", {"motion"}),
+        ("judėjimas vakar", {"motion"}),
+        ("judesio", {"motion"}),
+        ("kustība", {"motion"}),
+        ("tampering", TAMPERING),
+        ("sabotažas", TAMPERING),
+        ("kameros trikdymas", TAMPERING),
+        ("uždengta kamera", {"covered"}),
+        ("tamsu", {"dark"}),
+        ("tumšs", {"dark"}),
+        ("no signal", {"no_signal"}),
+        ("judesys uždengta", {"motion", "covered"}),
+        ("laikrodis", {"clock_wrong"}),
+    ],
+)
+def test_kinds_are_understood(query: str, kinds: set[str]) -> None:
+    understood = ask(query)
+    assert understood.kinds == kinds
+    assert understood.left_over == ()
+
+
+@pytest.mark.parametrize("language", ["en", "lt", "lv"])
+def test_what_the_screen_calls_a_kind_is_understood(language: str) -> None:
+    texts = json.loads((INTEGRATION / "translations" / f"{language}.json").read_text("utf-8"))
+    seen = next(
+        attributes["kinds"]["state"]
+        for entity in texts["entity"]["binary_sensor"].values()
+        if "kinds" in (attributes := entity.get("state_attributes", {}))
+    )
+    for options in (texts["selector"]["tampering_kind"]["options"], seen):
+        assert options.keys() == TAMPERING
+        for kind, text in options.items():
+            assert ask(text).kinds == {kind}, text
+            assert ask(text).left_over == (), text
+    kinds = texts["selector"]["kind"]["options"]
+    assert ask(kinds["motion"]).kinds == {"motion"}
+    assert ask(kinds["tampering"]).kinds == TAMPERING
+
+
+@pytest.mark.parametrize(
+    ("query", "incident"),
+    [
+        ("2026-17", "2026-17"),
+        ("2026-11", "2026-11"),
+        ("incidentas Nr. 2025-3", "2025-3"),
+        ("incident 17", "2026-17"),
+        ("įvykis 5", "2026-5"),
+        ("2026-1 vakar", "2026-1"),
+        ("2026-01", None),
+        ("2026-11-20", None),
+        ("22-17", None),
+    ],
+)
+def test_the_number_of_an_incident_is_no_month(query: str, incident: str | None) -> None:
+    understood = ask(query)
+    assert understood.incident == incident
+    assert (understood.span is None) == (query not in ("2026-1 vakar", "2026-11-20", "22-17"))
+    if incident:
+        assert understood.left_over == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "left_over"),
+    [
+        ("22", ("22",)),
+        ("vakar Žemaitė", ("Žemaitė",)),
+        ("vakar 22 23", ("23",)),
+        ("vakar 25", ("25",)),
+        ("22:75", ("22:75",)),
+        ("31.11.", ("31.11.",)),
+        ("2026-02-29", ("2026-02-29",)),
+        ("0000-01-01", ("0000-01-01",)),
+        ("0001-01-01", ("0001-01-01",)),
+        ("9999-12-31", ("9999-12-31",)),
+        ("prieš 2 valandas", ("2", "valandas")),
+        ("prieš 999 dienas", ()),
+        ("stotelė 2026-01", ("2026-01",)),
+        ("tomorrow", ("tomorrow",)),
+        ("rytoj 22", ("rytoj", "22")),
+        ("2020-01-01 2026-01-01", ("2026-01-01",)),
+        ("last week", ("week",)),
+        ("lapkritis", ("lapkritis",)),
+        ("?!… 🙂", ()),
+        ("", ()),
+    ],
+)
+def test_what_was_not_understood_is_told(query: str, left_over: tuple[str, ...]) -> None:
+    assert ask(query).left_over == left_over
+
+
+def test_everything_in_one_search() -> None:
+    understood = ask("What happened at the bus stop in Vabalninkas between 22 and 02 yesterday? motion")
+    assert keys(understood) == {"vabalninkas-stotele"}
+    assert local(understood.span) == "2026-11-22 22:00 – 2026-11-23 02:00"
+    assert [day.isoformat() for day in understood.days] == ["2026-11-22", "2026-11-23"]
+    assert understood.kinds == {"motion"}
+    assert understood.exact
+    assert understood.left_over == ()
+
+
+# Times at which the clocks change, by UTC.
+@pytest.mark.parametrize(
+    ("query", "start", "end"),
+    [
+        ("2026-10-25", "2026-10-24 21:00", "2026-10-25 22:00"),
+        ("2026-10-25 2", "2026-10-24 23:00", "2026-10-25 00:00"),
+        ("2026-10-25 3", "2026-10-25 00:00", "2026-10-25 02:00"),
+        ("2026-10-25 4", "2026-10-25 02:00", "2026-10-25 03:00"),
+        ("2026-10-25 03:30", "2026-10-25 00:25", "2026-10-25 01:40"),
+        ("2026-10-25 02:58", "2026-10-24 23:53", "2026-10-25 00:08"),
+        ("2026-10-25 04:02", "2026-10-25 01:57", "2026-10-25 02:12"),
+        ("2026-10-25 03:15-03:30", "2026-10-25 00:15", "2026-10-25 01:30"),
+        ("2026-10-24 22-03", "2026-10-24 19:00", "2026-10-25 00:00"),
+        ("2026-10-24 22-04", "2026-10-24 19:00", "2026-10-25 02:00"),
+        ("2026-10-24 naktį", "2026-10-24 19:00", "2026-10-25 04:00"),
+        ("2026-03-29", "2026-03-28 22:00", "2026-03-29 21:00"),
+        ("2026-03-29 2", "2026-03-29 00:00", "2026-03-29 01:00"),
+        ("2026-03-29 3", "2026-03-29 01:00", "2026-03-29 02:00"),
+        ("2026-03-29 03:30", "2026-03-29 01:00", "2026-03-29 02:00"),
+        ("2026-03-29 03:10-03:50", "2026-03-29 01:00", "2026-03-29 02:00"),
+        ("2026-03-29 02-03:30", "2026-03-29 00:00", "2026-03-29 01:00"),
+        ("2026-03-29 04:02", "2026-03-29 00:57", "2026-03-29 01:12"),
+        ("2026-03-29 02:58", "2026-03-29 00:53", "2026-03-29 01:08"),
+        ("2026-03-28 naktį", "2026-03-28 20:00", "2026-03-29 03:00"),
+    ],
+)
+def test_hours_that_come_twice_or_never(query: str, start: str, end: str) -> None:
+    understood = ask(query)
+    assert understood.span == Span(
+        start=datetime.fromisoformat(start).replace(tzinfo=UTC), end=datetime.fromisoformat(end).replace(tzinfo=UTC)
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "query", "span"),
+    [
+        ("2027-01-01 09:00", "vakar 22-02", "2026-12-31 22:00 – 2027-01-01 02:00"),
+        ("2027-01-01 09:00", "šiąnakt", "2026-12-31 22:00 – 2027-01-01 06:00"),
+        ("2027-01-01 09:00", "gruodžio 31", "2026-12-31 00:00 – 2027-01-01 00:00"),
+        ("2027-01-01 09:00", "1 January", "2027-01-01 00:00 – 2027-01-02 00:00"),
+        ("2027-01-01 09:00", "02.01.", "2026-01-02 00:00 – 2026-01-03 00:00"),
+        ("2028-02-29 09:00", "vasario 29", "2028-02-29 00:00 – 2028-03-01 00:00"),
+        ("2028-03-01 09:00", "yesterday", "2028-02-29 00:00 – 2028-03-01 00:00"),
+        ("2028-02-28 09:00", "29.02.", "2024-02-29 00:00 – 2024-03-01 00:00"),
+        ("2026-11-23 23:30", "šiąnakt", "2026-11-23 22:00 – 2026-11-24 06:00"),
+        ("2026-11-23 23:30", "last night", "2026-11-22 22:00 – 2026-11-23 06:00"),
+        ("2026-11-23 03:00", "last night", "2026-11-22 22:00 – 2026-11-23 06:00"),
+        ("2026-11-23 00:30", "vakar", "2026-11-22 00:00 – 2026-11-23 00:00"),
+        ("2026-11-23 01:00", "22-02", "2026-11-22 22:00 – 2026-11-23 02:00"),
+        ("2026-11-23 22:00", "22-02", "2026-11-23 22:00 – 2026-11-24 02:00"),
+        ("2026-11-23 21:59", "22-02", "2026-11-22 22:00 – 2026-11-23 02:00"),
+        ("2026-10-25 12:00", "03:30", "2026-10-25 03:25 – 2026-10-25 03:40"),
+    ],
+)
+def test_the_time_of_asking_decides(now: str, query: str, span: str) -> None:
+    assert local(ask(query, now=wall(now)).span) == span
+
+
+def test_a_query_is_read_up_to_200_characters() -> None:
+    assert ask(" " * 195 + "vakar").span is not None
+    assert ask(" " * 196 + "vakar") == ask(" " * 196 + "vaka")
+
+
+# Of any clock: the test gives them a zone.
+EARLY, LATE = datetime.fromisoformat("0001-01-03"), datetime.fromisoformat("9999-12-29")
+
+
+@given(st.one_of(st.text(max_size=1000), TYPED), st.datetimes(EARLY, LATE))
+@example("9999-12-31 22-02", LATE)
+@example("vakar 22 naktį", EARLY)
+def test_nothing_that_is_typed_raises(query: str, now: datetime) -> None:
+    understood = ask(query, now=now.replace(tzinfo=UTC))
+    assert (understood.span is None) == (understood.days == ())
+    if understood.span is not None:
+        assert understood.span.start < understood.span.end
+        assert understood.span.start.tzinfo is understood.span.end.tzinfo is UTC
+        assert understood.span.end - understood.span.start < timedelta(days=34)
+
+
+@given(TYPED)
+def test_case_and_diacritics_do_not_matter(query: str) -> None:
+    understood = ask(query)
+    for other in (query.upper(), fold(query), unicodedata.normalize("NFD", query)[:200]):
+        again = ask(other) if len(unicodedata.normalize("NFD", query)) <= 200 else understood
+        assert again.places == understood.places
+        assert (again.span, again.days, again.exact) == (understood.span, understood.days, understood.exact)
+        assert (again.kinds, again.incident) == (understood.kinds, understood.incident)
+        assert list(map(fold, again.left_over)) == list(map(fold, understood.left_over))
+
+
+@given(TYPED)
+def test_the_order_of_places_given_changes_nothing_that_is_meant(query: str) -> None:
+    shuffled = random.Random(1).sample(CAMERAS, len(CAMERAS))
+    assert keys(ask(query, places=shuffled)) == keys(ask(query))
+
+
+@pytest.mark.parametrize(
+    "text", ["vakar 22 nuo iki - ", "Nemunėlio Radviliškis bus stop ", "1-", "ab ", "\u0300", "ﷺ", "9" * 999]
+)
+def test_long_searches_of_many_cameras_are_quick(text: str) -> None:
+    many = [
+        Place(key=(town, place), names=(f"{CAMERAS[place % 24].names[0]} {place}", f"{ELDERSHIPS[town].name}{town}"))
+        for town in range(7)
+        for place in range(17)
+    ]
+    query = (text * 1000)[:1000]
+    ask(query, places=many)
+    taken = []
+    for _ in range(5):
+        start = time.process_time()
+        ask(query, places=many)
+        taken.append(time.process_time() - start)
+    assert min(taken) < 0.05
