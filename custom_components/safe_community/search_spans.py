@@ -54,7 +54,7 @@ def read_times(
     """
     try:
         return _Reading(tokens, taken, now=now, zone=zone).when(is_bare_hour=is_bare_hour)
-    except OverflowError, ValueError:
+    except OverflowError:
         # Before the year 1 or after 9999, here or in UTC.
         return When()
 
@@ -130,14 +130,16 @@ class _Reading:
             if near is not None and near not in beside:
                 beside[near] = part
         ends: list[Clock | Part] = [
-            replace(item, part=beside.get(item)) if isinstance(item, Clock) else item
+            _with_part(item, beside.get(item)) if isinstance(item, Clock) else item
             for item in items
             if item in clocks or (isinstance(item, Part) and item not in beside.values())
         ]
         alone = [end for end in ends if isinstance(end, Part)]
         if len(parts) == 1 and not any(self._are_joined(*pair) and set(pair) & set(alone) for pair in _pairs(ends)):
             # vakare nuo 10 iki 11: one part is that of every hour.
-            return [replace(end, part=parts[0]) for end in ends if isinstance(end, Clock)] or ends
+            is_of_part = any(end.is_of_part for end in ends if isinstance(end, Clock))
+            clocks = [end for end in ends if isinstance(end, Clock)]
+            return [replace(end, part=parts[0], is_of_part=is_of_part) for end in clocks] or ends
         return ends
 
     def _is_in_range(self, clock: Clock, clocks: list[Clock]) -> bool:
@@ -171,8 +173,7 @@ class _Reading:
 
     def _one(self, clock: Clock) -> _Hours:
         start = _within(clock, clock.part)
-        is_part_meant = clock.part is not None and clock.part.start <= start < clock.part.stop
-        part = clock.part if is_part_meant else None
+        part = clock.part if clock.part is not None and _fits(clock, clock.part) else None
         told_by = (clock, *((part,) if part else ()))
         mark = self._mark_before(clock)
         if mark is not None and mark.opens and mark.word not in say.BETWEEN:
@@ -236,19 +237,34 @@ def _pairs(ends: Sequence[Item]) -> list[tuple[Item, Item]]:
     return list(itertools.pairwise(ends))
 
 
+def _with_part(clock: Clock, part: Part | None) -> Clock:
+    return replace(clock, part=part, is_of_part=part is not None and part.at == clock.end)
+
+
 def _within(clock: Clock, part: Part | None) -> int:
-    """Return the minute that is meant within a part of the day: 10 in the evening is 22, 2 at night the next day's."""
+    """Return the minute that is meant within a part of the day: 10 in the evening is 22.
+
+    In the night of Friday, 2 is Saturday's; 2 of the night on Friday (penktadienį 2 nakties) is Friday's.
+    """
     if part is None:
         return clock.minute
+    if clock.is_of_part and clock.minute < part.stop - DAY_MIN:
+        return clock.minute
     tries = (clock.minute, clock.minute + HALF_MIN if clock.is_half else -1, clock.minute + DAY_MIN)
-    return next((minute for minute in tries if part.start <= minute < part.stop), clock.minute)
+    # 5 in the evening, although the evening begins later.
+    late = clock.minute + HALF_MIN * (clock.is_half and part.start >= HALF_MIN)
+    return next((minute for minute in tries if part.start <= minute < part.stop), late)
+
+
+def _fits(clock: Clock, part: Part) -> bool:
+    return clock.is_half or any(part.start <= clock.minute + later < part.stop for later in (0, DAY_MIN))
 
 
 def _begun(clock: Clock, other: Clock | Part) -> int:
     """Return where a range begins: 10-11pm in the evening, as do 10-2am and 10-11 in the evening."""
     if clock.part is None and isinstance(other, Clock):
         if other.part is not None:
-            return _within(clock, other.part)
+            return _within(replace(clock, is_of_part=other.is_of_part), other.part)
         if clock.is_half and other.half:
             same = clock.minute % HALF_MIN + HALVES[other.half]
             return same if same < other.minute else (same + HALF_MIN) % DAY_MIN

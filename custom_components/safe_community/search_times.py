@@ -13,6 +13,8 @@ DAY_MIN: Final = 24 * 60
 HALF_MIN: Final = 12 * 60
 # Minutes to add to those of the clock with twelve hours.
 HALVES: Final = {"am": 0, "pm": HALF_MIN}
+# What an hour of the day is, if it is not said of the morning: 3 val. dienos.
+_DAYTIME_HOURS: Final = frozenset({12, 1, 2, 3, 4, 5, 6})
 # Every leap day is this near, 1900 and 2100 apart.
 _YEARS_BACK: Final = 8
 
@@ -44,7 +46,10 @@ class Part(Item):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock(Item):
-    """An hour (60 minutes long) or a minute (0); a bare one is only a number, a half one may be of either half day."""
+    """An hour (60 minutes long) or a minute (0); a bare one is only a number, a half one may be of either half day.
+
+    `part` is the part of the day that is named with it; it is the hour's, and not the day's, if it stands behind it.
+    """
 
     minute: int
     length: int
@@ -52,6 +57,7 @@ class Clock(Item):
     is_half: bool = False
     half: str = ""
     part: Part | None = None
+    is_of_part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +208,8 @@ class Reader:
         return [_clock(at, end, hour, half, minute=minute)]
 
     def _hour_at(self, at: int, token: int) -> list[Item]:
-        hour = self._number(token, 0, 24, say.HOUR_AFTER | say.MERIDIEMS)
+        suffixes = say.HOUR_AFTER | say.MERIDIEMS | (say.IN_DAYTIME if at < token else frozenset())
+        hour = self._number(token, 0, 24, suffixes)
         if hour is None or self._word(token + 1) in say.LENGTHS:
             return []
         suffix = self.words[token].suffix
@@ -213,8 +220,15 @@ class Reader:
     def _behind_clock(self, token: int) -> tuple[int, str]:
         """Return where a time ends, with the words that belong to it, and the half of the day if it is said."""
         end, half = token + 1, self.words[token].suffix
+        is_daytime = self.words[token].numbers[0] in _DAYTIME_HOURS
+        if half in say.IN_DAYTIME:
+            return end, "pm" if is_daytime else ""
+        is_marked = self._word(token - 1) in say.HOUR_BEFORE or half in say.HOUR_AFTER
         if self._word(end) in say.HOUR_AFTER:
+            is_marked = True
             end += 1
+        if is_marked and is_daytime and self._word(end) in say.IN_DAYTIME:
+            return end + 1, "pm"
         if self._word(end) in say.MERIDIEMS:
             half = self._word(end)
             end += 1

@@ -53,6 +53,7 @@ FILLERS: Final = _words("""
 # Words for a number that is an hour: behind it, before it.
 HOUR_AFTER: Final = _words("val valanda valandos valandai v h oclock")
 HOUR_BEFORE: Final = _words("plkst pulksten at valanda")
+IN_DAYTIME: Final = _words("dienos diena")
 # Numbers of these are spans of time, not hours.
 LENGTHS: Final = _words("""
     valandas valandu valandoms hours hour stundas stundu stundam stunda min minutes minuciu minutem mins minute days
