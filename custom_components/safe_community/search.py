@@ -220,4 +220,4 @@ def _common_of(words: say.Phrase) -> frozenset[int]:
 
 
 def _is_telling(word: str) -> bool:
-    return len(word) > 2 and word not in say.FILLERS and not word.isdecimal()
+    return word not in say.FILLERS and not word.isdecimal()

@@ -289,8 +289,7 @@ def same_word(one: str, other: str) -> bool:
     shared = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
     if shared is None:
         shared = min(len(one), len(other))
-    least = max(_STEM, -(-6 * min(len(one), len(other)) // 10))
-    return any(one[stem:] in ENDINGS and other[stem:] in ENDINGS for stem in range(least, shared + 1))
+    return any(one[stem:] in ENDINGS and other[stem:] in ENDINGS for stem in range(_STEM, shared + 1))
 
 
 def value_of[T](word: str, table: Mapping[str, T]) -> T | None:
@@ -315,7 +314,7 @@ def kinds_of(word: str) -> frozenset[str]:
 def same_places(words: Phrase) -> list[tuple[int, int, int]]:
     """Return where a text calls a place by a common name: (first word, number of words, which place).
 
-    The longest name at each word; places are the same if their numbers are.
+    Behind the longest name at a word it goes on; places are the same if their numbers are.
     """
     found: list[tuple[int, int, int]] = []
     at = 0
@@ -326,7 +325,7 @@ def same_places(words: Phrase) -> list[tuple[int, int, int]]:
             if len(phrase) <= len(words) - at and all(map(same_word, phrase, words[at:], strict=False))
         ]
         longest = max((length for length, _ in named), default=0)
-        found += [(at, length, place) for length, place in set(named) if length == longest]
+        found += [(at, length, place) for length, place in set(named)]
         at += max(longest, 1)
     return found
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from custom_components.safe_community.documents import Span
 from custom_components.safe_community.search import Place, Understood, understand
-from custom_components.safe_community.search_words import TAMPERING, fold
+from custom_components.safe_community.search_words import TAMPERING, fold, same_word
 from demo.village import ELDERSHIPS
 from tests.integration.test_texts import INTEGRATION
 
@@ -119,6 +119,8 @@ PARTS = {
 HOURS = {
     "vakar 22": ("2026-11-22 22:00", "2026-11-22 23:00"),
     "yesterday at 22": ("2026-11-22 22:00", "2026-11-22 23:00"),
+    "vakar ２２：１３": ("2026-11-22 22:08", "2026-11-22 22:23"),
+    "vakar 22-22": ("2026-11-22 22:00", "2026-11-23 22:00"),
     "vakar 24": ("2026-11-23 00:00", "2026-11-23 01:00"),
     "22 val.": ("2026-11-22 22:00", "2026-11-22 23:00"),
     "plkst. 22": ("2026-11-22 22:00", "2026-11-22 23:00"),
@@ -199,6 +201,7 @@ PLACES = {
     "stotelėj": STOPS,
     "AUTOBUSŲ STOTELĖ": STOPS,
     "bus stop": STOPS,
+    "bus": STOPS,
     "pieturā": STOPS,
     "autobusa pietura": STOPS,
     "stot": STOPS,
@@ -411,6 +414,47 @@ def test_the_number_of_an_incident_is_no_month(query: str, incident: str | None)
 )
 def test_what_was_not_understood_is_told(query: str, left_over: tuple[str, ...]) -> None:
     assert ask(query).left_over == left_over
+
+
+@pytest.mark.parametrize("query", ["stotelė 22", "22 motion", "Pabiržė 22"])
+def test_a_number_beside_something_that_is_looked_for_is_an_hour(query: str) -> None:
+    understood = ask(query)
+    assert local(understood.span) == "2026-11-22 22:00 – 2026-11-22 23:00"
+    assert understood.left_over == ()
+
+
+def test_a_camera_that_is_called_like_a_kind_is_meant() -> None:
+    understood = ask("laikrodis", places=[Place(key="clock", names=("Laikrodis", "Biržai"))])
+    assert keys(understood) == {"clock"}
+    assert understood.kinds == frozenset()
+
+
+def test_words_that_every_name_may_have_mean_no_place() -> None:
+    places = [Place(key=number, names=(f"Kamera {number}", "Biržai")) for number in (1, 2)]
+    assert keys(ask("kamera vakar", places=places)) == set()
+    assert keys(ask("kamera 2 vakar", places=places)) == {2}
+
+
+def test_a_name_of_a_place_that_is_not_meant_is_left_over() -> None:
+    places = [
+        Place(key="street", names=("Kovo 11-osios g.", "Biržai")),
+        Place(key="school", names=("Mokykla", "Pabiržė")),
+    ]
+    understood = ask("Pabiržė Kovo 11-osios", places=places)
+    assert keys(understood) == {"school"}
+    assert understood.left_over == ("Kovo", "11-osios")
+
+
+@pytest.mark.parametrize(("one", "other"), [("stotele", "stoteleje"), ("parkuose", "parkams"), ("papilys", "papilio")])
+def test_forms_of_a_word_are_one(one: str, other: str) -> None:
+    assert same_word(one, other)
+    assert same_word(other, one)
+
+
+@pytest.mark.parametrize(("one", "other"), [("aikste", "aikstele"), ("pilis", "piles"), ("stotis", "stotele")])
+def test_words_that_only_begin_alike_are_two(one: str, other: str) -> None:
+    assert not same_word(one, other)
+    assert not same_word(other, one)
 
 
 def test_everything_in_one_search() -> None:
