@@ -56,6 +56,11 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
+def file_start_us(ago_us: int, file_s: int = 300) -> int:
+    """Where a recording file begins, so long ago or a little longer: what is short and begins here lies in one file."""
+    return (now_us() - ago_us) // (file_s * S) * file_s * S
+
+
 def group(start_us: int, pictures: int = 10, clock: ClockSource = ClockSource.ARRIVAL) -> Group:
     """Ten pictures a second, of real H.264."""
     units = encode(10).units[:pictures]

@@ -16,7 +16,7 @@ from safe_community_recorder.audit.reading import Wanted, every
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.clip import NoFootageError
 from safe_community_recorder.media.cmaf import ClockSource, Group
-from tests.recorder.archives import ALWAYS, DAY, Folder, Open, S, filmed, group, now_us, record, until
+from tests.recorder.archives import ALWAYS, DAY, Folder, Open, S, file_start_us, filmed, group, record, until
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def are_complete(archive: Archive, *wanted: bool) -> bool:
 
 async def test_what_was_handed_over_can_be_played(open_archive: Open) -> None:
     archive = await open_archive()
-    start = now_us() - 60 * S
+    start = file_start_us(60 * S)
     await record(archive, "stop", [group(start + n * S) for n in range(10)])
     spans, gaps = await archive.timeline("stop", ALWAYS)
     assert spans == [Span(start, start + 10 * S)]
@@ -58,7 +58,7 @@ async def test_what_was_handed_over_can_be_played(open_archive: Open) -> None:
 
 async def test_footage_can_be_had_while_its_file_is_being_written(open_archive: Open) -> None:
     archive = await open_archive()
-    start = now_us() - 60 * S
+    start = file_start_us(60 * S)
     async with filmed(archive) as camera:
         for n in range(3):
             camera.put(group(start + n * S))
@@ -74,7 +74,7 @@ async def test_footage_can_be_had_while_its_file_is_being_written(open_archive: 
 
 async def test_a_pause_without_packets_is_a_gap_and_so_is_an_interruption(open_archive: Open) -> None:
     archive = await open_archive()
-    start = (now_us() // (300 * S) - 2) * 300 * S
+    start = file_start_us(2 * 300 * S)
     items: list[Group | Cause | tuple[Group, Cause]] = [
         group(start),
         group(start + 10 * S),
@@ -93,7 +93,7 @@ async def test_a_pause_without_packets_is_a_gap_and_so_is_an_interruption(open_a
 
 
 async def test_a_gap_keeps_its_first_cause_over_a_restart(open_archive: Open) -> None:
-    start = now_us() - 60 * S
+    start = file_start_us(60 * S)
     archive = await open_archive()
     await record(archive, "stop", [group(start), Cause.AUTHENTICATION_REFUSED])
     again = await open_archive()
@@ -108,7 +108,7 @@ async def test_a_gap_keeps_its_first_cause_over_a_restart(open_archive: Open) ->
 
 async def test_files_are_cut_at_five_minutes_and_the_footage_goes_on(open_archive: Open) -> None:
     archive = await open_archive()
-    cut = (now_us() // (300 * S) - 1) * 300 * S
+    cut = file_start_us(300 * S)
     await record(archive, "stop", [group(cut + n * S) for n in range(-2, 2)])
     rows = await archive.recordings("stop", ALWAYS)
     assert [(row.start_us - cut, row.end_us - cut, row.complete) for row in rows] == [
@@ -124,7 +124,7 @@ async def test_files_are_cut_at_five_minutes_and_the_footage_goes_on(open_archiv
 async def test_a_large_clip_that_several_ask_for_at_once_is_built_once(open_archive: Open) -> None:
     """A player asks for several ranges of bytes of a day at once, which takes a hundred megabytes to build."""
     archive = await open_archive(file_s=1)
-    start_us = now_us() // S * S - 100 * S
+    start_us = file_start_us(100 * S)
     await record(archive, "stop", [group(start_us + number * S) for number in range(30)])
     within = Span(start_us, start_us + 30 * S)
     assert len(await archive.recordings("stop", within)) == 30
@@ -135,7 +135,7 @@ async def test_a_large_clip_that_several_ask_for_at_once_is_built_once(open_arch
 
 async def test_the_index_knows_how_the_time_of_a_file_was_got(open_archive: Open) -> None:
     archive = await open_archive()
-    cut = (now_us() // (300 * S) - 1) * 300 * S
+    cut = file_start_us(300 * S)
     told = ClockSource.SENDER_REPORT
     await record(archive, "stop", [group(cut - S), *(group(cut + n * S, clock=told) for n in range(2))])
     assert [row.clock for row in await archive.recordings("stop", ALWAYS)] == ["arrival", "sender_report"]
@@ -144,7 +144,7 @@ async def test_the_index_knows_how_the_time_of_a_file_was_got(open_archive: Open
 async def test_when_the_disk_is_too_slow_old_groups_are_lost_and_counted_but_nobody_waits(open_archive: Open) -> None:
     archive = await open_archive(storage=Storage(memory_s=30))
     camera = await archive.camera("stop", lambda: None)
-    start = now_us() - 600 * S
+    start = file_start_us(600 * S)
     for n in range(100):
         camera.put(group(start + n * S))
     assert camera.lost_groups == 70
@@ -155,7 +155,7 @@ async def test_when_the_disk_is_too_slow_old_groups_are_lost_and_counted_but_nob
 
 async def test_who_stops_in_the_middle_of_a_write_has_everything_once(open_archive: Open, folder: Folder) -> None:
     archive = await open_archive(storage=Storage(memory_s=1_000))
-    start = now_us() - 3_600 * S
+    start = file_start_us(3_600 * S)
     for round_number in range(40):
         camera = await archive.camera("stop", lambda: None)
         task = asyncio.create_task(camera.run())
@@ -173,7 +173,7 @@ async def test_who_stops_in_the_middle_of_a_write_has_everything_once(open_archi
 
 async def test_a_file_to_which_nothing_is_added_is_closed_and_grows_old_like_any_other(open_archive: Open) -> None:
     archive = await open_archive(file_s=1)
-    start = now_us() - 30 * S
+    start = file_start_us(30 * S)
     async with looked_after(archive), filmed(archive) as camera:
         camera.put(group(start))
         camera.interrupted(Cause.CAMERA_UNREACHABLE)
@@ -186,7 +186,7 @@ async def test_a_file_to_which_nothing_is_added_is_closed_and_grows_old_like_any
 
 async def test_a_file_that_broke_off_is_completed_while_recording_goes_on(open_archive: Open) -> None:
     archive = await open_archive()
-    start = now_us() - 60 * S
+    start = file_start_us(60 * S)
     async with filmed(archive) as camera:
         camera.put(group(start))
         await until(lambda: are_complete(archive, False))
@@ -199,7 +199,7 @@ async def test_a_file_that_broke_off_is_completed_while_recording_goes_on(open_a
 
 async def test_footage_that_was_set_aside_goes_after_its_days(open_archive: Open, folder: Folder) -> None:
     archive = await open_archive(days=1)
-    start = now_us() - 60 * S
+    start = file_start_us(60 * S)
     await record(archive, "stop", [group(start), group(start + 4_000 * DAY), group(start + 3 * S)])
     (aside,) = (folder.archive / "stop" / "set-aside").iterdir()
     archive._deletion.tidy(lambda _camera_id: 1)
@@ -213,7 +213,7 @@ async def test_footage_that_was_set_aside_goes_after_its_days(open_archive: Open
 
 async def test_footage_that_a_wrong_clock_dated_is_set_aside_and_makes_way(open_archive: Open, folder: Folder) -> None:
     archive = await open_archive()
-    start = now_us() - 60 * S
+    start = file_start_us(60 * S)
     ahead = start + 4_000 * DAY
     items: list[Group | Cause | tuple[Group, Cause]] = [
         group(start),
@@ -232,7 +232,7 @@ async def test_footage_that_a_wrong_clock_dated_is_set_aside_and_makes_way(open_
 
 async def test_a_camera_is_told_which_of_its_footage_comes_from_a_wrong_clock(open_archive: Open) -> None:
     archive = await open_archive()
-    start = now_us() - 60 * S
+    start = file_start_us(60 * S)
     await record(archive, "stop", [group(start), group(start + 4_000 * DAY)])
     camera = await archive.camera("stop", lambda: None)
     assert (camera.trusted_us, camera.last_end_us) == (start + S, start + 4_000 * DAY + S)
@@ -240,7 +240,7 @@ async def test_a_camera_is_told_which_of_its_footage_comes_from_a_wrong_clock(op
 
 async def test_observations_and_changes_of_clocks_are_kept_beside_the_footage(open_archive: Open) -> None:
     archive = await open_archive()
-    start = now_us() - 60 * S
+    start = file_start_us(60 * S)
     seen = Observation(start, start + 5 * S, "motion", 0.25)
     jumped = ClockEvent(start + S, "camera_jumped", -3 * S)
     camera = await archive.camera("stop", lambda: None)

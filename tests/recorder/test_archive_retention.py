@@ -15,7 +15,7 @@ from safe_community_recorder.archive.threads import Pools
 from safe_community_recorder.archive.timeline import Lock, Span
 from safe_community_recorder.audit.reading import Wanted, every
 from safe_community_recorder.audit.verification import verify
-from tests.recorder.archives import ALWAYS, DAY, Folder, Open, S, group, now_us, record
+from tests.recorder.archives import ALWAYS, DAY, Folder, Open, S, file_start_us, group, now_us, record
 
 
 def lock(camera_id: str, start_us: int, end_us: int, *, lock_id: str = "1", lasts_us: int = 90 * DAY) -> Lock:
@@ -37,7 +37,7 @@ async def test_footage_past_its_days_is_deleted_and_not_served_before_that(open_
 
 async def test_what_was_deleted_is_proved_in_the_audit_log(open_archive: Open, folder: Folder) -> None:
     archive = await open_archive(days=1)
-    old = now_us() - 2 * DAY
+    old = file_start_us(2 * DAY)
     await record(archive, "school", [group(old), group(old + S)])
     size = folder.files[0].stat().st_size
     await archive.delete_expired()
@@ -73,7 +73,7 @@ async def test_over_quota_the_oldest_file_is_deleted_and_everybody_is_told(open_
 
 async def test_locked_footage_outlives_its_days_and_any_pressure(open_archive: Open, folder: Folder) -> None:
     archive = await open_archive(days=1)
-    old = (now_us() // (300 * S)) * 300 * S - 2 * DAY
+    old = file_start_us(2 * DAY)
     await record(archive, "stop", [group(old), group(old + S), group(old + 600 * S), group(old + 1_200 * S)])
     await archive.put_lock(lock("stop", old + 600 * S, old + 601 * S))
     archive.use(Storage(1, 1), lambda _camera_id: 1)
@@ -89,7 +89,7 @@ async def test_locked_footage_outlives_its_days_and_any_pressure(open_archive: O
 
 async def test_of_a_file_past_its_days_only_what_is_locked_is_shown(open_archive: Open) -> None:
     archive = await open_archive(days=1)
-    old = (now_us() // (300 * S)) * 300 * S - 2 * DAY
+    old = file_start_us(2 * DAY)
     await record(archive, "stop", [group(old + n * S) for n in range(10)])
     await archive.put_lock(lock("stop", old + 2 * S, old + 4 * S))
     await archive.put_lock(lock("stop", old + 7 * S, old + 8 * S, lock_id="2"))
@@ -102,7 +102,7 @@ async def test_of_a_file_past_its_days_only_what_is_locked_is_shown(open_archive
 
 async def test_a_lock_that_is_released_or_has_expired_keeps_nothing(open_archive: Open, folder: Folder) -> None:
     archive = await open_archive(days=1)
-    old = now_us() - 2 * DAY
+    old = file_start_us(2 * DAY)
     await record(archive, "stop", [group(old)])
     kept = lock("stop", old, old + S)
     await archive.put_lock(kept)
@@ -156,7 +156,7 @@ async def test_after_a_leap_of_the_clock_nothing_is_deleted_for_a_while(open_arc
 
 async def test_the_storage_tells_how_long_the_space_will_do(open_archive: Open) -> None:
     archive = await open_archive(storage=Storage(14, 100_000_000, memory_s=300))
-    start = (now_us() // (300 * S)) * 300 * S - DAY // 2
+    start = file_start_us(DAY // 2)
     await record(archive, "stop", [group(start + n * 300 * S) for n in range(100)])
     await archive.delete_expired()
     status = archive.status

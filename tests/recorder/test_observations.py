@@ -20,7 +20,7 @@ from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.sightings import Found, ObservationId, Sought
 from safe_community_recorder.archive.timeline import Observation, Span
 from safe_community_recorder.audit.reading import Wanted, every
-from tests.recorder.archives import ALWAYS, DAY, Folder, Open, S, filmed, group, now_us, record, until
+from tests.recorder.archives import ALWAYS, DAY, Folder, Open, S, file_start_us, filmed, group, now_us, record, until
 from tests.recorder.test_archive_retention import lock
 
 HOUR = 3_600 * S
@@ -144,7 +144,7 @@ def test_the_index_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
 
 async def test_a_still_is_told_as_long_as_its_picture_is_recorded(open_archive: Open, folder: Folder) -> None:
     archive = await begun(folder)
-    start = now_us() - 600 * S
+    start = file_start_us(600 * S)
     pictured = replace(motion(start), still_us=start + S // 2)
     missed = replace(motion(start + 300 * S), still_us=start + 301 * S)
     async with filmed(archive) as camera:

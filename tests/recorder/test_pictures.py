@@ -14,7 +14,7 @@ from safe_community_recorder.media.cmaf import Fragment, RecordingFile
 from safe_community_recorder.media.video import CodecName, VideoFormat
 from safe_community_recorder.stills import Stills, nearest
 from safe_community_recorder.strip import keyframe_near, plan
-from tests.recorder.archives import DAY, Folder, S, group, now_us
+from tests.recorder.archives import DAY, Folder, S, file_start_us, group, now_us
 from tests.recorder.footage import groups_of
 from tests.recorder.jpegs import REACH, brightness, luma_of, open_archive, picture_at
 
@@ -26,7 +26,7 @@ GROUP_US = S
 async def test_the_keyframe_before_an_instant_is_shown_whatever_the_codec(
     tmp_path: Path, codec: CodecName, b_frames: int
 ) -> None:
-    start_us = now_us() - 60 * S
+    start_us = file_start_us(60 * S)
     archive = await open_archive(Folder(tmp_path), list(groups_of(30, b_frames, codec, start_us=start_us)))
     stills = Stills()
     try:
@@ -120,7 +120,7 @@ async def test_of_what_is_past_its_days_no_picture_is_shown_unless_it_is_locked(
 
 
 async def test_the_part_of_a_torn_file_that_is_whole_is_shown(tmp_path: Path) -> None:
-    start_us = now_us() - 60 * S
+    start_us = file_start_us(60 * S)
     folder = Folder(tmp_path)
     archive = await open_archive(folder, list(groups_of(start_us=start_us)))
     await archive.stop()
@@ -142,7 +142,7 @@ async def test_the_part_of_a_torn_file_that_is_whole_is_shown(tmp_path: Path) ->
 
 
 async def test_a_picture_that_is_kept_is_not_shown_from_the_second_its_days_are_over(tmp_path: Path) -> None:
-    start_us = now_us() - DAY // 2
+    start_us = file_start_us(DAY // 2)
     archive = await open_archive(Folder(tmp_path), [group(start_us)], days=1)
     stills = Stills()
     try:

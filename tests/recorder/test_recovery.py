@@ -19,7 +19,7 @@ from safe_community_recorder.archive.timeline import ClockEvent, Gap, Lock, Obse
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.identity import InUseError, hold
 from safe_community_recorder.media.cmaf import ClockSource, Group
-from tests.recorder.archives import ALWAYS, DAY, Folder, S, filmed, group, now_us, record, until
+from tests.recorder.archives import ALWAYS, DAY, Folder, S, file_start_us, filmed, group, now_us, record, until
 
 
 async def recorded(folder: Folder, cameras: tuple[str, ...] = ("stop",)) -> int:
@@ -101,7 +101,7 @@ async def test_without_its_index_an_archive_starts_and_knows_everything(folder: 
 async def test_a_file_cut_anywhere_in_its_last_two_fragments_loses_at_most_the_last_whole_one(folder: Folder) -> None:
     archive = folder.open()
     await archive.start()
-    start = (now_us() // (300 * S) - 1) * 300 * S
+    start = file_start_us(300 * S)
     await record(archive, "stop", [group(start + n * S, pictures=2) for n in range(3)])
     assert await archive.stop()
     (path,) = folder.files
@@ -147,7 +147,7 @@ async def test_whatever_was_recorded_and_however_it_broke_off_the_files_tell_wha
     folder = Folder(tmp_path_factory.mktemp("archive"))
     archive = folder.open()
     await archive.start()
-    at = (now_us() // (300 * S) - 20) * 300 * S
+    at = file_start_us(20 * 300 * S)
     items: list[Group | Cause] = []
     for pause_s, cause, clock in past:
         at += pause_s * S
@@ -358,7 +358,7 @@ async def test_an_index_that_breaks_while_in_use_is_made_anew_and_recording_goes
     async with filmed(archive) as camera:
         for path in folder.path.glob("index.sqlite*"):
             path.write_bytes(b"\xa5" * path.stat().st_size)
-        start = now_us() - 30 * S
+        start = file_start_us(30 * S)
         for n in range(4):
             camera.put(group(start + n * S))
             await asyncio.sleep(0.8)

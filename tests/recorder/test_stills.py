@@ -10,7 +10,7 @@ import pytest
 from safe_community_recorder.media.mosaic import Layout, Marks
 from safe_community_recorder.media.video import VideoFormat
 from safe_community_recorder.stills import BusyError, Live, Stills
-from tests.recorder.archives import Folder, S, now_us
+from tests.recorder.archives import Folder, S, file_start_us
 from tests.recorder.footage import encode, groups_of
 from tests.recorder.jpegs import open_archive, picture_at
 
@@ -18,7 +18,7 @@ GROUP_US = S
 
 
 async def test_a_picture_is_decoded_once_for_all_who_ask_and_then_kept(tmp_path: Path) -> None:
-    start_us = now_us() - 60 * S
+    start_us = file_start_us(60 * S)
     archive = await open_archive(Folder(tmp_path), list(groups_of(start_us=start_us, size=(640, 360))))
     stills = Stills()
     try:
@@ -38,7 +38,7 @@ async def test_a_picture_is_decoded_once_for_all_who_ask_and_then_kept(tmp_path:
 
 
 async def test_what_is_kept_is_bounded_by_its_bytes(tmp_path: Path) -> None:
-    start_us = now_us() - 60 * S
+    start_us = file_start_us(60 * S)
     archive = await open_archive(Folder(tmp_path), list(groups_of(30, start_us=start_us, size=(320, 240), grain=40)))
     stills = Stills()
     try:

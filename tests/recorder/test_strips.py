@@ -12,7 +12,7 @@ from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.picture import PictureError
 from safe_community_recorder.stills import Recorded, Stills
 from safe_community_recorder.strip import Strip, Tile, keyframe_near, marks, plan
-from tests.recorder.archives import Folder, S, group, now_us, record
+from tests.recorder.archives import Folder, S, file_start_us, group, now_us, record
 from tests.recorder.footage import groups_of
 from tests.recorder.jpegs import is_hatched, luma_of, open_archive, picture_at, shown, strip_of
 
@@ -20,7 +20,7 @@ GROUP_US = S
 
 
 async def test_a_damaged_keyframe_is_an_error_and_a_hole_in_a_strip(tmp_path: Path) -> None:
-    start_us = now_us() - 60 * S
+    start_us = file_start_us(60 * S)
     folder = Folder(tmp_path)
     archive = await open_archive(folder, list(groups_of(start_us=start_us)))
     stills = Stills()
@@ -48,7 +48,7 @@ async def test_a_damaged_keyframe_is_an_error_and_a_hole_in_a_strip(tmp_path: Pa
 
 
 async def test_a_strip_shows_where_footage_is_missing_and_why(tmp_path: Path) -> None:
-    start_us = now_us() - 100 * S
+    start_us = file_start_us(100 * S)
     early = groups_of(start_us=start_us)
     late = groups_of(30, start_us=start_us + 30 * S)
     archive = await open_archive(Folder(tmp_path), [*early, Cause.CAMERA_UNREACHABLE, *late, Cause.PAUSED])
@@ -125,7 +125,7 @@ async def test_a_strip_reads_the_files_that_its_pictures_lie_in_and_no_others(
 ) -> None:
     """Of a month there are nine thousand: all but a few are gone here, and nobody notices."""
     file_s, parts = 10, 4
-    start_us = (now_us() // S // file_s - 200) * file_s * S
+    start_us = file_start_us(200 * file_s * S, file_s)
     folder = Folder(tmp_path)
     archive = await open_archive(folder, [], file_s=file_s)
     for beginning in range(0, 400, file_s):
@@ -147,7 +147,7 @@ async def test_a_strip_reads_the_files_that_its_pictures_lie_in_and_no_others(
 
 
 async def test_a_picture_far_behind_a_file_that_cannot_be_read_is_found_all_the_same(tmp_path: Path) -> None:
-    start_us = (now_us() // S // FILE_S - 3) * FILE_S * S
+    start_us = file_start_us(3 * FILE_S * S)
     folder = Folder(tmp_path)
     archive = await open_archive(folder, [])
     for beginning in range(0, 300, 20):
@@ -163,7 +163,7 @@ async def test_a_picture_far_behind_a_file_that_cannot_be_read_is_found_all_the_
 
 
 async def test_a_disk_that_is_away_for_a_moment_makes_no_hole_that_stays(tmp_path: Path) -> None:
-    start_us = now_us() - 60 * S
+    start_us = file_start_us(60 * S)
     folder = Folder(tmp_path)
     archive = await open_archive(folder, list(groups_of(start_us=start_us)))
     stills = Stills()
