@@ -3,8 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from safe_community_recorder.archive.archive import Archive
 from safe_community_recorder.archive.retention import Storage
 from safe_community_recorder.archive.sightings import Sought
 from safe_community_recorder.archive.timeline import ClockEvent, Gap, Observation, Span
+from safe_community_recorder.archive.timeline import spans as recorded_spans
 from safe_community_recorder.audit.reading import Wanted, every
 from safe_community_recorder.cause import Cause
 from safe_community_recorder.media.clip import NoFootageError
@@ -32,8 +34,8 @@ async def until_recorded(archive: Archive, *wanted: Span) -> None:
     """Until just these spans can be had of the stop."""
 
     async def are_there() -> bool:
-        spans, _ = await archive.timeline("stop", ALWAYS)
-        return spans == list(wanted)
+        recorded, _ = await archive.timeline("stop", ALWAYS)
+        return recorded == list(wanted)
 
     await until(are_there)
 
@@ -90,6 +92,31 @@ async def test_a_pause_without_packets_is_a_gap_and_so_is_an_interruption(open_a
         Gap(start + 11 * S, start + 30 * S, Cause.CAMERA_UNREACHABLE),
         Gap(start + 31 * S, start + 40 * S, Cause.CLOCK_STEPPED),
     ]
+
+
+async def test_a_hole_is_never_taken_for_recorded_not_even_while_it_is_written(
+    open_archive: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = await open_archive()
+    index, start = archive._index, file_start_us(300 * S)
+    seen = []
+
+    def look_after(put: Callable[..., None]) -> Callable[..., None]:
+        def write(*arguments: Any) -> None:
+            put(*arguments)
+            rows = [Span(row.start_us, row.end_us) for row in index.recordings("stop", 0, 2 * start)]
+            seen.append(recorded_spans(rows, index.gaps("stop", 0, 2 * start), ALWAYS))
+
+        return write
+
+    monkeypatch.setattr(index, "put", look_after(index.put))
+    monkeypatch.setattr(index, "put_gap", look_after(index.put_gap))
+    await record(
+        archive, "stop", [group(start), group(start + 10 * S), Cause.CAMERA_UNREACHABLE, group(start + 20 * S)]
+    )
+    truth = [Span(start + n * S, start + (n + 1) * S) for n in (0, 10, 20)]
+    assert seen[-1] == truth
+    assert all(moment in (truth[:1], truth[:2], truth) for moment in seen), seen
 
 
 async def test_a_gap_keeps_its_first_cause_over_a_restart(open_archive: Open) -> None:

@@ -283,9 +283,10 @@ class CameraArchive:
                 self._open_gap(Cause.DISK)
             raise
         self._losing = False
-        self._place.index.put(self._writer.row(complete=False))
         last_end_us, self._last_end_us = self._last_end_us, group.end_us
+        # The gap first: who reads in between must not take the hole for recorded.
         self._close_gap(last_end_us, group.start_us, item.hole)
+        self._place.index.put(self._writer.row(complete=False))
         self._catch_up_with_notes()
 
     def _close_gap(self, last_end_us: int | None, start_us: int, hole: Cause) -> None:
