@@ -152,12 +152,11 @@ async def test_with_little_to_spend_all_are_looked_at_in_turn_and_it_is_said(tmp
                 for unit in units[start : start + 10]:
                     camera.watch.push(unit, is_sub=True)
             await asyncio.sleep(0.1)
-        counts = [len(camera.looks) for camera in cameras]
+        assert max(len(camera.looks) for camera in cameras) < 40
+        # On a busy machine a turn takes longer than all the pictures do, but it comes.
+        await until(lambda: all(camera.looks for camera in cameras))
         now_s = steady_us() / 1e6 + 60
-        reduced = [camera.watch.sampling(now_s) is Sampling.REDUCED for camera in cameras]
-    assert min(counts) >= 1
-    assert max(counts) < 40
-    assert all(reduced)
+        assert all(camera.watch.sampling(now_s) is Sampling.REDUCED for camera in cameras)
 
 
 async def test_what_was_learned_of_a_view_is_kept_over_a_restart(tmp_path: Path) -> None:
