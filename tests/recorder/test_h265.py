@@ -23,7 +23,7 @@ from safe_community_recorder.media.mpegts import TransportStream
 from safe_community_recorder.media.picture import decode_keyframe, to_gray
 from safe_community_recorder.media.reading import read_recording
 from safe_community_recorder.media.video import CodecName, join_annexb
-from tests.recorder.archives import ALWAYS, Folder, S, now_us, record
+from tests.recorder.archives import ALWAYS, Folder, S, file_start_us, record
 from tests.recorder.footage import Footage, brightness_of, encode, groups_of, recorded
 
 T0 = 1_795_330_489_123_456
@@ -183,7 +183,7 @@ def test_a_clip_goes_over_a_change_of_the_picture_size() -> None:
 async def test_a_camera_that_changes_codec_size_or_sound_begins_a_new_file_and_the_footage_goes_on(
     tmp_path: Path,
 ) -> None:
-    start_us = now_us() // (300 * S) * 300 * S - 600 * S
+    start_us = file_start_us(600 * S)
     sorts: list[list[Group]] = []
     kinds: tuple[tuple[CodecName, tuple[int, int], int | None], ...] = (
         ("h264", (64, 48), None),
